@@ -1,0 +1,477 @@
+/* igata: open, check, convert and run AI model files of every kind.
+ *
+ * The whole public interface of libigata. The rules that hold for every declaration:
+ *
+ *  - A fallible function returns ig_status (IG_OK is 0) and takes `ig_error *err` last. `err` may be NULL. On failure it
+ *    is filled in, output arguments are set to NULL or left alone, and nothing needs to be freed.
+ *  - The output argument comes first, options come last before the error. An options argument may be NULL: every field
+ *    then has the value 0, which is always the documented default.
+ *  - Whoever calls a `create`, `open`, `read` or `clone` function owns the result and calls the matching `free` once.
+ *    Everything else returned by pointer belongs to the object it was asked of and lives as long as that object.
+ *  - Objects of one model are used by one thread at a time while they are changed; a session may be run by many threads
+ *    at once. There is no global state.
+ *  - Strings are UTF-8. `ig_str` is a view (pointer, length) that need not end in a NUL; `s == NULL` means absent.
+ *  - The library never prints, never aborts on file data, never executes anything found in a file.
+ */
+#ifndef IGATA_H
+#define IGATA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IG_VERSION_MAJOR 0
+#define IG_VERSION_MINOR 1
+#define IG_VERSION_PATCH 0
+#define IG_VERSION_STRING "0.1.0"
+
+#if defined(_WIN32)
+#define IG_API __declspec(dllexport)
+#else
+#define IG_API __attribute__((visibility("default")))
+#endif
+
+/* First member of a designated initializer of any options struct: &(ig_session_options){IG_OPTIONS(ig_session_options),
+ * .threads = 2}. Records how much of the struct the caller knows, so that later versions can append fields. */
+#define IG_OPTIONS(type) .struct_size = sizeof(type)
+
+/* Version of the library in use, "major.minor.patch". */
+IG_API const char *ig_version(void);
+
+/* ---------------------------------------------------------------------------------------------------- status, errors */
+
+typedef enum ig_status {
+    IG_OK = 0,
+    IG_NO = 1,            /* the question was answered with no: invalid, different, dangerous */
+    IG_E_ARGUMENT = 2,    /* the caller's argument is wrong */
+    IG_E_INPUT = 3,       /* a file can't be read or is malformed */
+    IG_E_UNSUPPORTED = 4, /* understood, but igata can't do it: the message names what */
+    IG_E_LIMIT = 5,       /* a limit of the context was reached */
+    IG_E_MEMORY = 6,      /* the allocator returned NULL */
+    IG_E_IO = 7,          /* the operating system refused a read or a write */
+    IG_E_CANCELLED = 8,   /* a run was cancelled by the caller */
+    IG_E_INTERNAL = 9,    /* a bug of igata: please report it */
+} ig_status;
+
+/* One sentence naming a status ("unsupported"). Never NULL. */
+IG_API const char *ig_status_text(ig_status status);
+
+/* A failure, for a person and for a program. All texts are NUL-terminated, valid UTF-8 without control characters, cut
+ * when too long, and empty when there is nothing to say. Lives where the caller puts it (about 3 KB). */
+typedef struct ig_error {
+    ig_status status;
+    char message[2048]; /* what is wrong: "weight has 3 input channels, input has 4" */
+    char detail[512];   /* where: file, byte offset, graph, node, operator, input */
+    char hint[512];     /* what to do about it */
+} ig_error;
+
+/* A view of characters or bytes owned by something else; s == NULL: absent. */
+typedef struct ig_str {
+    const char *s;
+    size_t n;
+} ig_str;
+
+/* ------------------------------------------------------------------------------------------------------------ context */
+
+typedef struct ig_context ig_context;
+
+/* One function allocates (old_size 0), resizes and frees (new_size 0). Returns NULL on failure or when new_size is 0.
+ * Called from several threads. */
+typedef struct ig_allocator {
+    void *(*resize)(void *user, void *p, size_t old_size, size_t new_size);
+    void *user;
+} ig_allocator;
+
+/* Bounds on what an untrusted file may cost. 0 means the default in brackets. */
+typedef struct ig_limits {
+    uint64_t memory;          /* bytes allocated at once through the context [3/4 of the machine's memory] */
+    uint32_t depth;           /* nesting of graphs, types and messages [64] */
+    uint64_t nodes;           /* nodes of a model after functions are expanded [10 million] */
+    uint64_t loop_iterations; /* iterations of one Loop or Scan in one run [1 million] */
+} ig_limits;
+
+typedef enum ig_log_level { IG_LOG_ERROR, IG_LOG_WARNING, IG_LOG_INFO, IG_LOG_DEBUG } ig_log_level;
+
+/* File input as the library uses it. Each callback gets `user`. `open` opens `path` below the folder `root` (a folder
+ * path; "" is the current folder) and must not leave it through "..", links or special files unless root is NULL, when
+ * path is the user's own choice. Returns 0 and a handle, or an errno value. `map` returns the whole content, readable until
+ * unmap, or NULL. */
+typedef struct ig_io {
+    int (*open)(void *user, const char *root, const char *path, void **handle, uint64_t *size);
+    const void *(*map)(void *user, void *handle, uint64_t size);
+    void (*unmap)(void *user, const void *data, uint64_t size);
+    void (*close)(void *user, void *handle);
+    void *user;
+} ig_io;
+
+typedef struct ig_context_options {
+    size_t struct_size;
+    ig_allocator allocator; /* [malloc] */
+    ig_limits limits;
+    ig_io io; /* [memory-mapped files of the operating system] */
+    void (*log)(void *user, ig_log_level level, const char *text);
+    void *log_user;
+    const char *cpu; /* highest instruction set to use: "c", "avx2", "avx512", … [all that the CPU has] */
+} ig_context_options;
+
+/* Shared by models and sessions, which keep it alive. Free it when no longer needed by the caller. */
+IG_API ig_status ig_context_create(ig_context **context, const ig_context_options *options, ig_error *err);
+IG_API void ig_context_free(ig_context *context);
+/* Bytes allocated through the context now, and the most there were at any time. */
+IG_API uint64_t ig_context_memory(const ig_context *context, uint64_t *peak);
+/* Name of the instruction set that kernels use in this context ("avx512"). */
+IG_API const char *ig_context_cpu(const ig_context *context);
+
+/* -------------------------------------------------------------------------------------------------------------- types */
+
+/* Element types; the numbers are those of ONNX's TensorProto.DataType. */
+typedef enum ig_dtype {
+    IG_UNDEFINED = 0,
+    IG_F32 = 1,
+    IG_U8 = 2,
+    IG_I8 = 3,
+    IG_U16 = 4,
+    IG_I16 = 5,
+    IG_I32 = 6,
+    IG_I64 = 7,
+    IG_STRING = 8,
+    IG_BOOL = 9,
+    IG_F16 = 10,
+    IG_F64 = 11,
+    IG_U32 = 12,
+    IG_U64 = 13,
+    IG_C64 = 14,
+    IG_C128 = 15,
+    IG_BF16 = 16,
+    IG_F8E4M3FN = 17,
+    IG_F8E4M3FNUZ = 18,
+    IG_F8E5M2 = 19,
+    IG_F8E5M2FNUZ = 20,
+    IG_U4 = 21,
+    IG_I4 = 22,
+    IG_F4E2M1 = 23,
+    IG_F8E8M0 = 24,
+    IG_U2 = 25,
+    IG_I2 = 26,
+    IG_F6E2M3 = 27,
+    IG_F6E3M2 = 28,
+    IG_DTYPE_COUNT
+} ig_dtype;
+
+/* ONNX's name of an element type ("float", "int64", "float8e4m3fn"); "undefined" for 0, NULL for a number out of range. */
+IG_API const char *ig_dtype_name(ig_dtype dtype);
+/* Bits of one element: 2, 4, 6, 8 … 128; 0 for strings and undefined. */
+IG_API unsigned ig_dtype_bits(ig_dtype dtype);
+IG_API ig_dtype ig_dtype_from_name(const char *name);
+
+typedef enum ig_kind {
+    IG_KIND_NONE = 0, /* unknown type; as a run-time value: an absent optional */
+    IG_KIND_TENSOR,
+    IG_KIND_SPARSE,
+    IG_KIND_SEQUENCE,
+    IG_KIND_OPTIONAL,
+    IG_KIND_MAP,
+    IG_KIND_OPAQUE,
+} ig_kind;
+
+#define IG_MAX_RANK 32
+
+/* ------------------------------------------------------------------------------------------------------------ tensors */
+
+/* A value at run time: a dense tensor (row-major, contiguous, sub-byte elements packed from the low bits up), or one of
+ * the other kinds. Reference counted by clone/free; the content doesn't change once it is shared. */
+typedef struct ig_tensor ig_tensor;
+
+/* New dense tensor with zeroed content. rank 0 is a scalar. */
+IG_API ig_status ig_tensor_create(ig_tensor **tensor, ig_context *context, ig_dtype dtype, int rank, const int64_t *dims,
+                                  ig_error *err);
+/* A dense tensor over the caller's memory, which must outlive it. Not for strings. NULL when memory runs out or an
+ * argument is invalid. `data` needs no alignment. */
+IG_API ig_tensor *ig_tensor_borrow(ig_dtype dtype, int rank, const int64_t *dims, void *data);
+/* A tensor of strings, copied. `strings` has as many entries as the dims multiply to. */
+IG_API ig_status ig_tensor_create_strings(ig_tensor **tensor, ig_context *context, int rank, const int64_t *dims,
+                                          const ig_str *strings, ig_error *err);
+/* A sequence of `n` values (all retained). An optional that holds a value is that value; an absent one has kind NONE. */
+IG_API ig_status ig_tensor_create_sequence(ig_tensor **tensor, ig_context *context, ig_tensor *const *items, size_t n,
+                                           ig_error *err);
+/* A map from a rank-1 tensor of keys (integers or strings) to as many values: a rank-1 tensor. Both retained. */
+IG_API ig_status ig_tensor_create_map(ig_tensor **tensor, ig_context *context, ig_tensor *keys, ig_tensor *values,
+                                      ig_error *err);
+IG_API ig_status ig_tensor_create_none(ig_tensor **tensor, ig_context *context, ig_error *err);
+/* Another reference to the same value. */
+IG_API ig_tensor *ig_tensor_clone(ig_tensor *tensor);
+IG_API void ig_tensor_free(ig_tensor *tensor);
+
+IG_API ig_kind ig_tensor_kind(const ig_tensor *tensor);
+IG_API ig_dtype ig_tensor_dtype(const ig_tensor *tensor);
+IG_API int ig_tensor_rank(const ig_tensor *tensor);
+IG_API const int64_t *ig_tensor_dims(const ig_tensor *tensor);
+/* Number of elements of a tensor, entries of a sequence or map. */
+IG_API size_t ig_tensor_count(const ig_tensor *tensor);
+/* Bytes of the content; 0 for strings and kinds other than dense tensors. */
+IG_API size_t ig_tensor_bytes(const ig_tensor *tensor);
+/* The content of a dense tensor, NULL for strings. Aligned to the element only for tensors that igata allocated. */
+IG_API const void *ig_tensor_data(const ig_tensor *tensor);
+/* Writable content, for a tensor that the caller created and has not shared yet. */
+IG_API void *ig_tensor_data_mut(ig_tensor *tensor);
+/* Element i of a tensor of strings. */
+IG_API ig_str ig_tensor_string(const ig_tensor *tensor, size_t i);
+/* Entry i of a sequence; of a map: 0 the keys, 1 the values; of a sparse tensor: 0 the values, 1 the indices. */
+IG_API ig_tensor *ig_tensor_item(const ig_tensor *tensor, size_t i);
+/* Element i of a dense numeric tensor as a double or a 64-bit integer (rounded toward zero, saturating). */
+IG_API double ig_tensor_get_f64(const ig_tensor *tensor, size_t i);
+IG_API int64_t ig_tensor_get_i64(const ig_tensor *tensor, size_t i);
+
+/* -------------------------------------------------------------------------------------------------------- tensor files */
+
+typedef enum ig_file_format {
+    IG_FILE_AUTO = 0, /* by content, then by name */
+    IG_FILE_NPY,
+    IG_FILE_NPZ,
+    IG_FILE_PB, /* ONNX TensorProto, SequenceProto, OptionalProto or MapProto, by the wanted kind */
+    IG_FILE_JSON,
+    IG_FILE_CSV,
+    IG_FILE_RAW,
+    IG_FILE_IMAGE, /* PNG or JPEG */
+} ig_file_format;
+
+/* How a file becomes the tensor that a model's input wants. `dtype`, `rank`, `dims` say what is wanted (dims < 0: any): raw
+ * files need them, JSON and CSV are converted to them, pictures are resized and laid out for them. */
+typedef struct ig_read_options {
+    size_t struct_size;
+    ig_context *context; /* [malloc, default limits] */
+    ig_file_format format;
+    ig_kind kind; /* of the value in a .pb file [tensor] */
+    ig_dtype dtype;
+    int rank; /* of dims; dims NULL: unknown shape */
+    const int64_t *dims;
+    /* pictures */
+    const char *layout;   /* "nchw" or "nhwc" [where dims have 1, 3 or 4 channels, else nchw] */
+    const float *mean, *scale; /* per channel: (pixel - mean) * scale; pixel in 0…255 [0 and 1/255 for floats, 0 and 1 else] */
+    size_t n_mean, n_scale; /* 1 or one per channel */
+    bool bgr, crop;       /* channel order; keep the aspect ratio and cut the middle */
+} ig_read_options;
+
+IG_API ig_status ig_tensor_read(ig_tensor **tensor, const char *path, const ig_read_options *options, ig_error *err);
+
+/* Named tensors: what an .npz file holds, what a run takes and gives. */
+typedef struct ig_tensors ig_tensors;
+IG_API ig_status ig_tensors_create(ig_tensors **tensors, ig_context *context, ig_error *err);
+/* Reads an .npz file. Sequences (name.0, name.1 …) and maps (name.keys, name.values) stay separate arrays. */
+IG_API ig_status ig_tensors_read(ig_tensors **tensors, const char *path, const ig_read_options *options, ig_error *err);
+IG_API void ig_tensors_free(ig_tensors *tensors);
+/* Adds one (retained, replaces one of the same name). */
+IG_API ig_status ig_tensors_set(ig_tensors *tensors, const char *name, ig_tensor *tensor, ig_error *err);
+IG_API size_t ig_tensors_count(const ig_tensors *tensors);
+IG_API const char *ig_tensors_name(const ig_tensors *tensors, size_t i);
+IG_API ig_tensor *ig_tensors_at(const ig_tensors *tensors, size_t i);
+IG_API ig_tensor *ig_tensors_get(const ig_tensors *tensors, const char *name); /* NULL when absent */
+
+typedef struct ig_write_options {
+    size_t struct_size;
+    ig_file_format format; /* [by the path's extension] */
+    bool raw_bits;  /* types that NumPy lacks as unsigned bits of the same width instead of exact wider values */
+    bool overwrite; /* an existing file; otherwise IG_E_ARGUMENT */
+} ig_write_options;
+
+IG_API ig_status ig_tensor_write(const ig_tensor *tensor, const char *name, const char *path,
+                                 const ig_write_options *options, ig_error *err);
+/* One .npz file, or a folder with one file per tensor (name.npy …, for .pb output_<k>.pb by position). */
+IG_API ig_status ig_tensors_write(const ig_tensors *tensors, const char *path, const ig_write_options *options, ig_error *err);
+
+/* -------------------------------------------------------------------------------------------------------------- models */
+
+typedef struct ig_model ig_model;
+
+typedef struct ig_open_options {
+    size_t struct_size;
+    ig_context *context; /* [a new one with default limits] */
+    const char *format;  /* name of the format [found by content, then by name] */
+    const char *signature; /* entry point of formats that have several [the default one] */
+    const char *weights; /* path of a separate weights file, for formats that need one */
+} ig_open_options;
+
+/* Opens a file (or folder) of any format. Weights stay in the mapped file. Only what can't be decoded at all is an error here;
+ * what is wrong otherwise, ig_model_check says. */
+IG_API ig_status ig_model_open(ig_model **model, const char *path, const ig_open_options *options, ig_error *err);
+/* The same from memory, which must stay valid and unchanged until the model is freed. External data is refused. */
+IG_API ig_status ig_model_open_memory(ig_model **model, const void *data, size_t size, const ig_open_options *options,
+                                      ig_error *err);
+IG_API void ig_model_free(ig_model *model);
+IG_API ig_context *ig_model_context(ig_model *model);
+
+typedef struct ig_save_options {
+    size_t struct_size;
+    const char *format;     /* [by the path's extension] */
+    bool overwrite;
+    bool external;          /* put weights into a side file "<name>.data" [only when the model would pass 2 GB] */
+    bool inline_external;   /* put external weights into the model file */
+    uint64_t external_from; /* bytes from which a tensor is put into the side file [1024] */
+} ig_save_options;
+
+/* Writes the model; a failed write leaves no file behind. */
+IG_API ig_status ig_model_save(ig_model *model, const char *path, const ig_save_options *options, ig_error *err);
+
+/* A format of model files that this library knows. */
+typedef struct ig_format_info {
+    const char *name, *title, *extensions; /* "onnx", "ONNX", "onnx pb" */
+    bool reads, writes;
+} ig_format_info;
+IG_API size_t ig_format_count(void);
+IG_API ig_format_info ig_format_at(size_t i);
+
+/* One thing that check found. Texts live as long as the report. */
+typedef struct ig_report_item {
+    int severity; /* 0 note, 1 warning, 2 error */
+    const char *rule, *message, *where, *hint;
+} ig_report_item;
+typedef struct ig_report ig_report;
+/* Everything found wrong or doubtful, not only the first. IG_OK also when there are errors in the model. */
+IG_API ig_status ig_model_check(ig_report **report, ig_model *model, ig_error *err);
+IG_API void ig_report_free(ig_report *report);
+IG_API size_t ig_report_count(const ig_report *report);
+IG_API ig_report_item ig_report_at(const ig_report *report, size_t i);
+IG_API size_t ig_report_errors(const ig_report *report);
+IG_API size_t ig_report_warnings(const ig_report *report);
+
+/* ---------------------------------------------------------------------------------------------------------------- info */
+
+typedef struct ig_value_facts {
+    const char *name, *type; /* "float[1,3,224,224]" */
+    bool has_default;
+} ig_value_facts;
+typedef struct ig_op_facts {
+    const char *domain, *op;
+    uint64_t count;
+    bool supported; /* igata can run it */
+} ig_op_facts;
+typedef struct ig_pair {
+    const char *key, *value;
+} ig_pair;
+
+/* What a model is, without its weights being read. New members are added at the end. */
+typedef struct ig_info {
+    const char *format, *title; /* "onnx", "ONNX IR 8" */
+    const char *producer, *producer_version, *domain, *doc, *graph_name;
+    int64_t ir_version, model_version;
+    uint64_t file_bytes;
+    size_t n_opsets, n_inputs, n_outputs, n_ops, n_metadata, n_functions;
+    const struct ig_opset_facts {
+        const char *domain;
+        int64_t version;
+    } * opsets;
+    const ig_value_facts *inputs, *outputs;
+    const ig_op_facts *ops; /* most frequent first; nodes of subgraphs and functions count once each */
+    const ig_pair *metadata;
+    uint64_t n_nodes, n_initializers, parameters, weight_bytes;
+    uint64_t bytes_of[IG_DTYPE_COUNT], parameters_of[IG_DTYPE_COUNT];
+    bool work_known;            /* shapes sufficed for the next two */
+    uint64_t multiply_adds;     /* of one run */
+    uint64_t activation_bytes;  /* most that intermediate values need at once */
+    uint64_t unsupported_nodes;
+} ig_info;
+IG_API ig_status ig_model_info(const ig_info **info, ig_model *model, ig_error *err);
+IG_API void ig_info_free(const ig_info *info);
+
+/* A weight: an initializer, or a tensor of a weights file. */
+typedef struct ig_weight_facts {
+    const char *name;
+    ig_dtype dtype;
+    int rank;
+    const int64_t *dims;
+    uint64_t bytes;
+} ig_weight_facts;
+IG_API size_t ig_model_weight_count(ig_model *model);
+IG_API ig_weight_facts ig_model_weight_at(ig_model *model, size_t i);
+/* The content (a new reference). */
+IG_API ig_status ig_model_weight(ig_tensor **tensor, ig_model *model, size_t i, ig_error *err);
+
+/* ------------------------------------------------------------------------------------------------------------- session */
+
+typedef struct ig_session ig_session;
+
+/* A symbolic dim of the model's inputs given a value. */
+typedef struct ig_dim_value {
+    const char *name;
+    int64_t value;
+} ig_dim_value;
+
+typedef struct ig_session_options {
+    size_t struct_size;
+    unsigned threads; /* [one per core] */
+    int optimize;     /* 0 the default (all passes), -1 none */
+    uint64_t seed;    /* of random operators */
+    const ig_dim_value *dims;
+    size_t n_dims;
+    bool profile;     /* record the time of every node: ig_session_profile */
+} ig_session_options;
+
+/* Gets a model ready to run. The session keeps what it needs of the model, which may be freed. IG_E_UNSUPPORTED names every
+ * operator that igata has no kernel for, with its nodes. */
+IG_API ig_status ig_session_create(ig_session **session, ig_model *model, const ig_session_options *options, ig_error *err);
+IG_API void ig_session_free(ig_session *session);
+IG_API ig_context *ig_session_context(ig_session *session);
+
+typedef struct ig_session_value {
+    const char *name;
+    const char *type; /* "float[batch,3,224,224]" */
+    ig_kind kind;
+    ig_dtype dtype;
+    int rank;            /* -1: unknown */
+    const int64_t *dims; /* -1: not fixed */
+    bool has_default;    /* an input that need not be given */
+} ig_session_value;
+IG_API size_t ig_session_input_count(const ig_session *session);
+IG_API ig_session_value ig_session_input(const ig_session *session, size_t i);
+IG_API size_t ig_session_output_count(const ig_session *session);
+IG_API ig_session_value ig_session_output(const ig_session *session, size_t i);
+
+typedef struct ig_run_options {
+    size_t struct_size;
+    const volatile bool *cancel; /* polled between nodes: true stops the run with IG_E_CANCELLED */
+} ig_run_options;
+
+/* Runs the graph. `names` and `inputs` pair up (n of them); inputs with a default may be left out. `wanted` (n_outputs names, or
+ * NULL for the first n_outputs of the model) come out in `outputs`: an entry that is NULL gets a new tensor, which the caller
+ * frees; an entry that holds a tensor of the right type and shape is written into. May be called from several threads at once. */
+IG_API ig_status ig_session_run(ig_session *session, const char *const *names, const ig_tensor *const *inputs, size_t n,
+                                const char *const *wanted, ig_tensor **outputs, size_t n_outputs,
+                                const ig_run_options *options, ig_error *err);
+
+/* A value with random content that suits an input: normal numbers for floats, small whole numbers for integers (at most
+ * `int_limit` [2]); dims that aren't fixed become 1 unless the session has a value for them. */
+IG_API ig_status ig_session_random_input(ig_tensor **tensor, ig_session *session, size_t input, uint64_t seed, ig_error *err);
+
+/* Where the time went, of all runs since the session was made with `profile`. */
+typedef struct ig_node_time {
+    const char *node, *op, *type; /* type: of the first output */
+    uint64_t start_ns, ns;        /* since the first run's start */
+    unsigned run;
+} ig_node_time;
+IG_API size_t ig_session_profile(const ig_session *session, const ig_node_time **times);
+/* Multiply-adds of a run with the shapes of the last one; 0 when unknown. */
+IG_API uint64_t ig_session_multiply_adds(const ig_session *session);
+
+/* --------------------------------------------------------------------------------------------------------- verification */
+
+/* How far two values are apart. */
+typedef struct ig_difference {
+    bool equal;       /* within the tolerances, same types and shapes */
+    double max_abs, max_rel;
+    uint64_t differing, total; /* elements outside the tolerances */
+    char reason[256]; /* "shape float[2,3], expected float[3,2]"; empty when equal */
+} ig_difference;
+/* |actual - expected| <= atol + rtol * |expected|; NaN equals NaN; strings, booleans and integers exactly (integers within
+ * atol). */
+IG_API void ig_tensor_compare(ig_difference *difference, const ig_tensor *actual, const ig_tensor *expected, double rtol,
+                              double atol);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
