@@ -5,7 +5,7 @@
 #include "graph/type.h"
 
 struct ig_tensor {
-    ig_context *context; /* retained; NULL for a tensor over the caller's memory */
+    ig_context *context; /* retained */
     atomic_int references;
     ig_kind kind;
     ig_dtype dtype;
