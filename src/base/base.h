@@ -11,6 +11,7 @@
 #include "base/def.h"
 #include "base/dtype.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/map.h"
 #include "base/name.h"
 #include "base/text.h"
