@@ -60,6 +60,11 @@ const ig_schema_attr *ig_schema_attr_find(const ig_schema *schema, const char *n
 /* The formal of actual input (output) i, following the last one when variadic; NULL when there are not so many. */
 const ig_formal *ig_schema_input(const ig_schema *schema, size_t i);
 const ig_formal *ig_schema_output(const ig_schema *schema, size_t i);
+/* True when a value of this type may stand where the set does. What isn't known of the type fits; so does NULL. */
+bool ig_type_set_has(const ig_type_set *set, const ig_type *type);
+/* "tensor(float), tensor(double), seq(tensor(float))" for messages. Returns the length; cut to size. */
+size_t ig_type_set_text(const ig_type_set *set, char *out, size_t size);
+
 /* Sets node->schema (and node->function for calls of model-local functions) in the graph and all graphs in it. Model-local
  * functions come before operators of the same name. */
 void ig_model_resolve(ig_model *model);
