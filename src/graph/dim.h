@@ -9,6 +9,7 @@
 typedef struct ig_syms {
     ig_arena *arena;
     ig_map table;     /* hash of the normal form -> chain of ig_sym */
+    uint32_t n_syms;  /* in the table */
     uint32_t n_fresh; /* unnamed symbols made so far */
 } ig_syms;
 
@@ -16,8 +17,11 @@ void ig_syms_init(ig_syms *syms, ig_arena *arena);
 
 /* The dim named by a file ("batch", or an expression such as "2*batch + 1", which is parsed). Unknown for "". */
 ig_dim ig_dim_named(ig_syms *syms, ig_str name);
+/* The symbol of exactly this name, whatever characters it has. Unknown for "". */
+ig_dim ig_dim_symbol(ig_syms *syms, ig_str name);
 /* A dim of which only the identity is known, different from all others: "unk__0". */
 ig_dim ig_dim_fresh(ig_syms *syms);
+bool ig_dim_is_fresh(ig_dim d);
 
 ig_dim ig_dim_add(ig_syms *syms, ig_dim a, ig_dim b);
 ig_dim ig_dim_sub(ig_syms *syms, ig_dim a, ig_dim b);
