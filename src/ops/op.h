@@ -96,7 +96,7 @@ typedef struct ig_call {
     ig_context *context;
     ig_threads *threads;
     ig_error *err;
-    void *frame; /* of the executor */
+    struct ig_call_env *env; /* of the executor; see ops/call.h */
 } ig_call;
 
 typedef ig_status (*ig_run_fn)(ig_call *c);
@@ -106,6 +106,9 @@ typedef ig_status (*ig_run_fn)(ig_call *c);
 ig_status ig_call_output(ig_call *c, size_t i, ig_dtype dtype, int rank, const int64_t *dims);
 /* Hands over a value (a sequence, an optional, a map, or another reference to an input) as output i; takes the reference. */
 ig_status ig_call_set(ig_call *c, size_t i, ig_tensor *value);
+/* A reference to an input that may outlive the call, for building sequences and optionals: shares what can be shared, copies
+ * what lies in a run's arena. NULL: out of memory. */
+ig_tensor *ig_call_keep(ig_call *c, const ig_tensor *input);
 /* Memory until the end of the call, 64-byte aligned, uninitialized. NULL: out of memory. Not from parallel ranges. */
 void *ig_call_scratch(ig_call *c, size_t bytes);
 /* IG_E_INPUT with a message; the executor adds the node. */
