@@ -442,8 +442,8 @@ IG_API ig_status ig_session_run(ig_session *session, const char *const *names, c
                                 const char *const *wanted, ig_tensor **outputs, size_t n_outputs,
                                 const ig_run_options *options, ig_error *err);
 
-/* A value with random content that suits an input: normal numbers for floats, small whole numbers for integers (at most
- * `int_limit` [2]); dims that aren't fixed become 1 unless the session has a value for them. */
+/* A value with random content that suits an input: normal numbers for floats, 0 or 1 for integers;
+ * dims that aren't fixed become 1 unless the session has a value for them. */
 IG_API ig_status ig_session_random_input(ig_tensor **tensor, ig_session *session, size_t input, uint64_t seed, ig_error *err);
 
 /* Where the time went, of all runs since the session was made with `profile`. */

@@ -35,8 +35,8 @@ ig_status ig_step_infer(const ig_op *op, const ig_node *node, const ig_type *con
 ig_status ig_step_run(const ig_op *op, ig_call *c);
 /* Infers and runs one node on its own: new references come out (NULL for absent outputs). Nodes with graph attributes are
  * IG_E_UNSUPPORTED. Results larger than max_bytes in all are refused with IG_E_LIMIT before the kernel runs. */
-ig_status ig_node_evaluate(const ig_op *op, const ig_node *node, ig_context *context, const ig_tensor *const *in, ig_tensor **out,
-                           uint64_t max_bytes, ig_error *err);
+ig_status ig_node_evaluate(const ig_op *op, const ig_node *node, ig_context *context, const ig_tensor *const *in,
+                           ig_tensor **out, uint64_t max_bytes, ig_error *err);
 /* "node 'conv1' (Conv)" in front of where an error happened. */
 void ig_error_at_node(ig_error *err, const ig_node *node);
 

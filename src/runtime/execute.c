@@ -36,6 +36,12 @@ static ig_status run_graph(ig_call *c, const char *attr, ig_tensor *const *in, s
     return status;
 }
 
+/* A view of a value that keeps its own memory alive (not of an arena's or the caller's). */
+static bool can_share(const ig_step *step, const ig_call *c) {
+    return (step->op->flags & IG_OP_VIEW) && step->n_in && c->in[0] && c->in[0]->kind == IG_KIND_TENSOR && c->in[0]->buffer &&
+           step->wanted[0];
+}
+
 /* Types and new tensors for the outputs of a step that has no place for them. */
 static ig_status make_outputs(ig_frame *f, const ig_step *step, ig_call *c) {
     ig_arena_reset(&f->infer);
@@ -49,10 +55,8 @@ static ig_status make_outputs(ig_frame *f, const ig_step *step, ig_call *c) {
         if (!step->wanted[o] || !ig_type_static(type) || !type->dtype || type->rank > IG_MAX_RANK) continue;
         int64_t dims[IG_MAX_RANK];
         for (int k = 0; k < type->rank; k++) dims[k] = type->dims[k].value;
-        if (o == 0 && (step->op->flags & IG_OP_VIEW) && f->in[0] && f->in[0]->kind == IG_KIND_TENSOR) {
-            ig_tensor *shared = ig_call_keep(c, f->in[0]);
-            c->env->made[0] = shared ? ig_tensor_view(shared, type->rank, dims) : NULL;
-            ig_tensor_free(shared);
+        if (o == 0 && can_share(step, c)) {
+            c->env->made[0] = ig_tensor_view((ig_tensor *)(uintptr_t)f->in[0], type->rank, dims);
             if (!c->env->made[0]) return ig_oom(c->err);
             c->out[0] = c->env->made[0];
             continue;
@@ -64,10 +68,6 @@ static ig_status make_outputs(ig_frame *f, const ig_step *step, ig_call *c) {
         }
     }
     return IG_OK;
-}
-
-static bool is_view(const ig_step *step, const ig_call *c) {
-    return (step->op->flags & IG_OP_VIEW) && step->n_in && c->in[0] && c->in[0]->kind == IG_KIND_TENSOR && step->out[0] != IG_NO_SLOT;
 }
 
 static ig_status check_inputs(ig_frame *f, const ig_step *step, ig_error *err) {
@@ -87,8 +87,17 @@ static ig_status run_step(ig_frame *f, size_t s) {
     step_env e = {.env = {.scratch = &f->scratch, .made = f->made, .graph = run_graph}, .step = step, .frame = f};
     e.env.frame = &e;
     e.env.seed = session->options.seed + f->run->number * 0x9E3779B97F4A7C15u + (uint64_t)s * 0xBF58476D1CE4E5B9u + f->counter;
-    ig_call c = {.node = step->node, .state = step->state, .n_in = step->n_in, .n_out = step->n_out, .in = f->in, .out = f->out,
-                 .wanted = step->wanted, .context = session->context, .threads = session->threads, .err = f->run->err, .env = &e.env};
+    ig_call c = {.node = step->node,
+                 .state = step->state,
+                 .n_in = step->n_in,
+                 .n_out = step->n_out,
+                 .in = f->in,
+                 .out = f->out,
+                 .wanted = step->wanted,
+                 .context = session->context,
+                 .threads = session->threads,
+                 .err = f->run->err,
+                 .env = &e.env};
     for (uint32_t i = 0; i < step->n_in; i++) f->in[i] = step->in[i] == IG_NO_SLOT ? NULL : f->slots[step->in[i]];
     IG_TRY(check_inputs(f, step, c.err));
     for (uint32_t o = 0; o < step->n_out; o++) {
@@ -97,11 +106,10 @@ static ig_status run_step(ig_frame *f, size_t s) {
     }
     ig_scratch_reset(&f->scratch);
     ig_status status = IG_OK;
-    if (!plan->is_static[s])
-        status = make_outputs(f, step, &c);
-    else if (is_view(step, &c) && plan->place[step->out[0]] == IG_PLACE_ALIAS)
-        f->tensors[step->out[0]].data = f->in[0]->data;
-    bool shared = is_view(step, &c) && (plan->is_static[s] ? plan->place[step->out[0]] == IG_PLACE_ALIAS : f->made[0] != NULL);
+    if (!plan->is_static[s]) status = make_outputs(f, step, &c);
+    bool alias = plan->is_static[s] && step->n_out && step->wanted[0] && plan->place[step->out[0]] == IG_PLACE_ALIAS;
+    if (alias) f->tensors[step->out[0]].data = f->in[0]->data;
+    bool shared = alias || (!plan->is_static[s] && step->n_out && f->made[0] && can_share(step, &c));
     uint64_t start = session->options.profile ? ig_clock_ns() : 0;
     if (status == IG_OK && !shared) status = ig_step_run(step->op, &c);
     if (session->options.profile)
@@ -177,7 +185,8 @@ static ig_status deliver(ig_frame *f, ig_tensor **outputs) {
                            ig_name_text(p->graph->outputs.items[o].name));
         if (outputs[o] == t) continue;
         if (outputs[o]) {
-            if (!same_shape(outputs[o], t) || t->dtype == IG_STRING || t->kind != IG_KIND_TENSOR) return wrong_output(run, p, o);
+            if (!same_shape(outputs[o], t) || t->dtype == IG_STRING || t->kind != IG_KIND_TENSOR)
+                return wrong_output(run, p, o);
             if (t->bytes) memcpy(outputs[o]->data, t->data, t->bytes);
             continue;
         }
@@ -213,14 +222,13 @@ ig_status ig_program_run(ig_program *p, const ig_run *run, ig_frame *outer, ig_t
     f->outer = outer;
     f->run = run;
     f->counter = outer ? outer->counter * 31 + outer->plan->program->n_steps + f->counter + 1 : 0;
-    size_t n_given = 0;
-    for (size_t o = 0; o < p->n_outputs; o++) n_given += outputs[o] != NULL;
+    for (size_t o = 0; o < p->n_outputs; o++) f->lent[o] = outputs[o] != NULL;
     ig_status status = run_frame(f, given, outputs);
-    if (status != IG_OK && n_given == 0)
-        for (size_t o = 0; o < p->n_outputs; o++) {
-            ig_tensor_free(outputs[o]);
-            outputs[o] = NULL;
-        }
+    for (size_t o = 0; status != IG_OK && o < p->n_outputs; o++) {
+        if (f->lent[o]) continue;
+        ig_tensor_free(outputs[o]);
+        outputs[o] = NULL;
+    }
     ig_frame_put(f);
     return status;
 }

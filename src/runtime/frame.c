@@ -7,13 +7,15 @@ static bool alloc_frame(ig_frame *f) {
     f->tensors = IG_NEW_ARRAY(arena, ig_tensor, p->n_slots);
     f->slots = IG_NEW_ARRAY(arena, ig_tensor *, p->n_slots);
     f->owned = IG_NEW_ARRAY(arena, bool, p->n_slots);
+    f->lent = IG_NEW_ARRAY(arena, bool, p->n_outputs);
     f->in = IG_NEW_ARRAY(arena, const ig_tensor *, p->max_in);
     f->in_types = IG_NEW_ARRAY(arena, const ig_type *, p->max_in);
     f->out_types = IG_NEW_ARRAY(arena, const ig_type *, p->max_out);
     f->out = IG_NEW_ARRAY(arena, ig_tensor *, p->max_out);
     f->made = IG_NEW_ARRAY(arena, ig_tensor *, p->max_out);
     f->memory = ig_buffer_create(p->session->context, f->plan->arena_bytes, false);
-    return f->tensors && f->slots && f->owned && f->in && f->in_types && f->out_types && f->out && f->made && f->memory;
+    return f->tensors && f->slots && f->owned && f->lent && f->in && f->in_types && f->out_types && f->out && f->made &&
+           f->memory;
 }
 
 /* Fills in what stays the same in every run: constants and places in the arena. */

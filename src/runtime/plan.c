@@ -46,7 +46,8 @@ static ig_status type_given(planner *w, ig_tensor *const *given) {
         w->plan->place[slot] = IG_PLACE_GIVEN;
         if (!given[i] || p->constants[slot]) continue;
         bool hide = w->open && given[i]->kind == IG_KIND_TENSOR;
-        ig_type *type = hide ? ig_type_tensor(&w->plan->arena, given[i]->dtype, NULL) : ig_tensor_type(&w->plan->arena, given[i]);
+        ig_type *type =
+            hide ? ig_type_tensor(&w->plan->arena, given[i]->dtype, NULL) : ig_tensor_type(&w->plan->arena, given[i]);
         if (!type) return ig_oom(w->err);
         w->plan->types[slot] = type;
     }
@@ -91,7 +92,8 @@ static ig_status compute_ahead(planner *w, size_t s) {
     size_t count, bytes;
     if (step->op->flags & (IG_OP_RANDOM | IG_OP_GRAPHS)) return IG_OK;
     for (uint32_t o = 0; o < step->n_out; o++)
-        if (step->out[o] != IG_NO_SLOT && (!measure(w->out_types[o], dims, &count, &bytes) || bytes > KNOWN_BYTES)) return IG_OK;
+        if (step->out[o] != IG_NO_SLOT && (!measure(w->out_types[o], dims, &count, &bytes) || bytes > KNOWN_BYTES))
+            return IG_OK;
     ig_tensor shape_only = {.kind = IG_KIND_TENSOR};
     if (!inputs_known(w, step, &shape_only)) return IG_OK;
     ig_tensor **out = IG_NEW_ARRAY(&plan->arena, ig_tensor *, step->n_out);
@@ -220,7 +222,8 @@ static ig_status pack(packer *k) {
             end = ig_max_size(end, y->offset + y->bytes);
         }
         x->offset = best == SIZE_MAX ? end : best;
-        if (ig_add_overflows(x->offset, x->bytes, &end)) return ig_fail(k->w->err, IG_E_LIMIT, "intermediate values pass all memory");
+        if (ig_add_overflows(x->offset, x->bytes, &end))
+            return ig_fail(k->w->err, IG_E_LIMIT, "intermediate values pass all memory");
         total = ig_max_size(total, end);
         size_t at = i;
         for (; at > 0 && placed[at - 1]->offset > x->offset; at--) placed[at] = placed[at - 1];
@@ -306,14 +309,16 @@ void ig_plan_free(ig_plan *plan) {
 
 static ig_plan *find_plan(ig_program *p, uint64_t signature, const int64_t *key, size_t n_key) {
     for (ig_plan *plan = p->plans; plan; plan = plan->next)
-        if (plan->signature == signature && plan->n_key == n_key && (n_key == 0 || memcmp(plan->key, key, n_key * sizeof *key) == 0))
+        if (plan->signature == signature && plan->n_key == n_key &&
+            (n_key == 0 || memcmp(plan->key, key, n_key * sizeof *key) == 0))
             return plan;
     return NULL;
 }
 
 /* The key of the plan for all shapes: only what kind and type of values are given. */
 static size_t open_key(int64_t *key, ig_tensor *const *given, size_t n) {
-    for (size_t i = 0; i < n; i++) key[i] = !given[i] ? -1 : (int64_t)given[i]->kind << 32 | (int64_t)given[i]->dtype << 16 | 0xFFFF;
+    for (size_t i = 0; i < n; i++)
+        key[i] = !given[i] ? -1 : (int64_t)given[i]->kind << 32 | (int64_t)given[i]->dtype << 16 | 0xFFFF;
     return n;
 }
 

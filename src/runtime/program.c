@@ -172,8 +172,14 @@ static ig_status prepare_step(builder *b, ig_step *s, bool *aligned) {
         types[i] = s->node->in[i]->type;
     }
     if (s->op->prepare) {
-        ig_prepare prepare = {.node = s->node, .context = p->session->context, .threads = p->session->threads, .n_in = s->n_in,
-                              .in = in, .types = types, .taken = taken, .err = b->err};
+        ig_prepare prepare = {.node = s->node,
+                              .context = p->session->context,
+                              .threads = p->session->threads,
+                              .n_in = s->n_in,
+                              .in = in,
+                              .types = types,
+                              .taken = taken,
+                              .err = b->err};
         ig_status status = s->op->prepare(&prepare);
         s->state = prepare.state;
         if (status != IG_OK) {

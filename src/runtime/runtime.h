@@ -93,8 +93,8 @@ struct ig_frame {
     const ig_type **in_types, **out_types;
     ig_tensor **out, **made; /* of the step under way */
     ig_scratch scratch;
-    ig_arena storage;  /* of the arrays above */
-    ig_arena infer;    /* types of steps that are inferred while running */
+    ig_arena storage; /* of the arrays above */
+    ig_arena infer;   /* types of steps that are inferred while running */
     const struct ig_run *run;
     uint64_t counter; /* of steps run, for random numbers */
 };
@@ -109,9 +109,9 @@ typedef struct ig_run {
 
 struct ig_session {
     ig_context *context;
-    ig_model *model;             /* the session's own copy, optimized */
-    ig_model *source;            /* as given, for a session with open defaults */
-    ig_session *open_defaults;   /* in which inputs with defaults are plain inputs; made on demand, under lock */
+    ig_model *model;           /* the session's own copy, optimized */
+    ig_model *source;          /* as given, for a session with open defaults */
+    ig_session *open_defaults; /* in which inputs with defaults are plain inputs; made on demand, under lock */
     ig_threads *threads;
     bool owns_threads;
     ig_program *program;

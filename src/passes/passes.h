@@ -1,0 +1,23 @@
+/* Graph rewrites. Each is one file with one function and one line in passes.def; it leaves the model valid
+ * (ig_model_validate) and its answers as they were. */
+#ifndef IG_PASSES_PASSES_H
+#define IG_PASSES_PASSES_H
+
+#include "ops/op.h"
+
+typedef struct ig_pass_env {
+    ig_error *err;
+    size_t changes; /* to be counted up by the pass */
+} ig_pass_env;
+
+typedef struct ig_pass {
+    const char *name, *summary;
+    ig_status (*run)(ig_model *model, ig_pass_env *env);
+} ig_pass;
+
+extern const ig_pass ig_passes[];
+extern const size_t ig_pass_count;
+const ig_pass *ig_pass_find(const char *name);
+ig_status ig_pass_run(const ig_pass *pass, ig_model *model, size_t *changes, ig_error *err);
+
+#endif
