@@ -89,6 +89,7 @@ struct ig_frame {
     ig_tensor *tensors; /* n_slots: those with a place in the arena or an alias; references == 0 */
     ig_tensor **slots;  /* n_slots: what each slot holds now, or NULL */
     bool *owned;        /* n_slots: slots[i] is a reference of this frame */
+    bool *lent;         /* n_outputs: the caller's tensor is written into */
     const ig_tensor **in;
     const ig_type **in_types, **out_types;
     ig_tensor **out, **made; /* of the step under way */
