@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""The whole test suite: builds, runs every stage, prints a line per stage and last `N passed, M failed`.
+
+usage: tests/run.py [--long] [--stage NAME]...
+Stages: static (format, floors), unit (cmocka, release build), conformance (Python against onnx, in .venv), asan (unit and
+conformance again under AddressSanitizer and UndefinedBehaviorSanitizer), fuzz (libFuzzer, a minute in all).
+"""
+import argparse
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+ASAN = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:handle_abort=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+
+
+def run(cmd, **kw):
+    return subprocess.run([str(c) for c in cmd], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **kw)
+
+
+def build(preset):
+    for cmd in (["cmake", "--preset", preset], ["cmake", "--build", "--preset", preset]):
+        r = run(cmd)
+        if r.returncode:
+            print(r.stdout[-6000:])
+            raise SystemExit(f"build of preset {preset} failed\n0 passed, 1 failed")
+    return ROOT / ("build" if preset == "release" else f"build/{preset}")
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def add(self, passed, failed):
+        self.passed += passed
+        self.failed += failed
+
+
+def one(count, cmd, ok=(0,)):
+    """A check that passes or fails as a whole."""
+    r = run(cmd)
+    if r.returncode not in ok:
+        print(r.stdout[-4000:])
+    count.add(r.returncode in ok, r.returncode not in ok)
+
+
+def static(count, _):
+    files = subprocess.run(["git", "ls-files", "*.c", "*.h"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    one(count, ["clang-format", "--dry-run", "-Werror", *files])
+    one(count, [sys.executable, "scripts/check_floors.py"])
+
+
+def unit_of(folder, count, env=None):
+    for program in sorted(glob.glob(str(folder / "tests/test_*"))):
+        if not os.access(program, os.X_OK) or os.path.isdir(program):
+            continue
+        r = run([program], env={**os.environ, **(env or {})}, timeout=900)
+        passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", r.stdout))
+        failed = len(re.findall(r"^\[  FAILED  \] \S+$", r.stdout, re.M)) if r.returncode else 0
+        if r.returncode and not failed:
+            failed = 1
+        if failed:
+            print(f"--- {os.path.basename(program)}\n{r.stdout[-4000:]}")
+        count.add(passed, failed)
+
+
+def unit(count, _):
+    unit_of(build("release"), count)
+
+
+def venv():
+    python = VENV / "bin/python"
+    stamp = VENV / "requirements.txt"
+    wanted = (ROOT / "tests/requirements.txt").read_text()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        for cmd in ([sys.executable, "-m", "venv", "--clear", VENV], [python, "-m", "pip", "install", "-q", "-r", "tests/requirements.txt"]):
+            r = run(cmd)
+            if r.returncode:
+                print(r.stdout[-3000:])
+                raise SystemExit("could not make the Python environment of the tests\n0 passed, 1 failed")
+        stamp.write_text(wanted)
+    return python
+
+
+def conformance_of(folder, count, env=None, select=()):
+    r = run([venv(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance", *select],
+            env={**os.environ, **(env or {}), "IGATA_BUILD": str(folder)}, timeout=3600)
+    words = r.stdout.strip().splitlines()[-1] if r.stdout.strip() else ""
+    passed = sum(int(n) for n in re.findall(r"(\d+) passed", words))
+    failed = sum(int(n) for n in re.findall(r"(\d+) (?:failed|error)", words))
+    if r.returncode and not failed:
+        failed = 1
+    if failed:
+        print(r.stdout[-8000:])
+    count.add(passed, failed)
+
+
+def conformance(count, _):
+    conformance_of(build("release"), count)
+
+
+def asan(count, _):
+    folder = build("asan")
+    unit_of(folder, count, ASAN)
+    conformance_of(folder, count, ASAN)
+
+
+def fuzz(count, long):
+    folder = build("fuzz")
+    targets = sorted(p for p in glob.glob(str(folder / "tests/fuzz/fuzz_*")) if os.access(p, os.X_OK) and not os.path.isdir(p))
+    seconds = 600 if long else max(5, 60 // max(1, len(targets)))
+    for target in targets:
+        name = os.path.basename(target)
+        seeds = ROOT / "tests/fuzz/seeds" / name
+        corpus = folder / "corpus" / name
+        corpus.mkdir(parents=True, exist_ok=True)
+        r = run([target, f"-max_total_time={seconds}", "-rss_limit_mb=1024", "-timeout=10", "-print_final_stats=1",
+                 f"-artifact_prefix={folder}/", corpus, *([seeds] if seeds.is_dir() else [])], env={**os.environ, **ASAN})
+        if r.returncode:
+            print(f"--- {name}\n{r.stdout[-4000:]}")
+        count.add(r.returncode == 0, r.returncode != 0)
+
+
+STAGES = {"static": static, "unit": unit, "conformance": conformance, "asan": asan, "fuzz": fuzz}
+
+
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("--long", action="store_true")
+    a.add_argument("--stage", action="append", choices=list(STAGES))
+    o = a.parse_args()
+    total = Count()
+    for name in o.stage or STAGES:
+        count, start = Count(), time.time()
+        STAGES[name](count, o.long)
+        print(f"{name}: {count.passed} passed, {count.failed} failed ({time.time() - start:.0f} s)", flush=True)
+        total.add(count.passed, count.failed)
+    print(f"{total.passed} passed, {total.failed} failed")
+    sys.exit(1 if total.failed or not total.passed else 0)
+
+
+main()
