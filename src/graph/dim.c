@@ -99,6 +99,18 @@ ig_dim ig_dim_fresh(ig_syms *syms) {
 
 bool ig_dim_is_fresh(ig_dim d) { return !ig_dim_known(d) && d.sym && d.sym->kind == IG_SYM_NAME && d.sym->fresh; }
 
+static bool sym_made_since(const ig_sym *s, uint32_t n_syms) {
+    if (s->kind == IG_SYM_NAME) return s->fresh && s->id >= n_syms;
+    if (s->kind != IG_SYM_SUM) return ig_dim_made_since(s->a, n_syms) || ig_dim_made_since(s->b, n_syms);
+    for (uint32_t i = 0; i < s->n; i++)
+        for (uint32_t k = 0; k < s->terms[i].n; k++)
+            if (sym_made_since(s->terms[i].atoms[k], n_syms)) return true;
+    return false;
+}
+
+/* Recursion is bounded by IG_SYM_DEPTH. */
+bool ig_dim_made_since(ig_dim d, uint32_t n_syms) { return !ig_dim_known(d) && d.sym && sym_made_since(d.sym, n_syms); }
+
 ig_str ig_dim_name(ig_dim d) {
     return !ig_dim_known(d) && d.sym && d.sym->kind == IG_SYM_NAME ? d.sym->name : (ig_str){NULL, 0};
 }

@@ -22,6 +22,8 @@ ig_dim ig_dim_symbol(ig_syms *syms, ig_str name);
 /* A dim of which only the identity is known, different from all others: "unk__0". */
 ig_dim ig_dim_fresh(ig_syms *syms);
 bool ig_dim_is_fresh(ig_dim d);
+/* True when the expression has a fresh symbol made after the table had `n_syms` symbols. */
+bool ig_dim_made_since(ig_dim d, uint32_t n_syms);
 
 ig_dim ig_dim_add(ig_syms *syms, ig_dim a, ig_dim b);
 ig_dim ig_dim_sub(ig_syms *syms, ig_dim a, ig_dim b);

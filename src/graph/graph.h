@@ -272,6 +272,11 @@ int64_t ig_graph_opset(const ig_graph *graph, ig_name domain);
 /* "" for NULL, and "" for "ai.onnx". */
 const char *ig_domain_canonical(ig_name domain);
 static inline const char *ig_node_domain(const ig_node *node) { return ig_domain_canonical(node->domain); }
+/* Where a node stands, for messages: "graph.node[12] 'conv1' (Conv)", "graph.node[3] (If).then_branch.node[0] (Add)",
+ * "function 'local.f'.node[1] (Add)". Returns the length; cut to size. */
+size_t ig_node_place(const ig_node *node, char *out, size_t size);
+/* The same for a graph: "graph", "graph.node[3] (If).then_branch", "function 'local.f'". */
+size_t ig_graph_place(const ig_graph *graph, char *out, size_t size);
 /* True when the node is this operator of ai.onnx (domain "") or of the given domain. */
 bool ig_node_is(const ig_node *node, const char *domain, const char *op);
 

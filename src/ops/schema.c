@@ -156,6 +156,42 @@ size_t ig_type_set_text(const ig_type_set *set, char *out, size_t size) {
     return n < size ? n : size ? size - 1 : 0;
 }
 
+/* --------------------------------------------------------------------------------------------------------------- arity */
+
+/* "takes 2 inputs, has 1", "takes 1 to 3 inputs, has 5", "takes 1 or more inputs, has none". */
+static bool count_fits(const char *what, size_t n, size_t least, size_t most, char *out, size_t size) {
+    char allowed[64], has[24] = "none";
+    if (n >= least && (most == UINT16_MAX || n <= most)) return true;
+    if (most == UINT16_MAX) {
+        snprintf(allowed, sizeof allowed, "%zu or more", least);
+    } else if (least == most) {
+        snprintf(allowed, sizeof allowed, "%zu", least);
+    } else {
+        snprintf(allowed, sizeof allowed, "%zu to %zu", least, most);
+    }
+    if (n) snprintf(has, sizeof has, "%zu", n);
+    bool one = least == most && least == 1;
+    bool input = what[0] == 'i';
+    snprintf(out, size, "%s %s %s%s, has %s", input ? "takes" : "gives", allowed, what, one ? "" : "s", has);
+    return false;
+}
+
+bool ig_node_arity(const ig_node *node, char *problem, size_t size) {
+    const ig_schema *s = node->schema;
+    if (!s) return true;
+    size_t n_in = node->n_in;
+    while (n_in > s->max_in && !node->in[n_in - 1]) n_in--; /* an absent input more is nothing more */
+    if (!count_fits("input", n_in, s->min_in, s->max_in, problem, size)) return false;
+    if (!count_fits("output", node->n_out, s->min_out, s->max_out, problem, size)) return false;
+    for (size_t i = 0; i < n_in; i++) {
+        const ig_formal *f = ig_schema_input(s, i);
+        if (node->in[i] || !f || f->option != IG_SINGLE) continue;
+        snprintf(problem, size, "lacks input %zu '%s'", i, f->name);
+        return false;
+    }
+    return true;
+}
+
 /* ---------------------------------------------------------------------------------------------------------- resolution */
 
 static bool same_text(ig_name a, ig_name b) { return strcmp(ig_name_text(a), ig_name_text(b)) == 0; }
