@@ -225,6 +225,9 @@ IG_API ig_tensor *ig_tensor_item(const ig_tensor *tensor, size_t i);
 /* Element i of a dense numeric tensor as a double or a 64-bit integer (rounded toward zero, saturating). */
 IG_API double ig_tensor_get_f64(const ig_tensor *tensor, size_t i);
 IG_API int64_t ig_tensor_get_i64(const ig_tensor *tensor, size_t i);
+/* The same values as another element type: a new reference. Floats are rounded to the nearest; for whole numbers and bool every
+ * value must be exact, otherwise IG_E_INPUT names the first that isn't. Strings are parsed as numbers. */
+IG_API ig_status ig_tensor_cast(ig_tensor **out, ig_tensor *tensor, ig_dtype dtype, ig_error *err);
 
 /* -------------------------------------------------------------------------------------------------------- tensor files */
 

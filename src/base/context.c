@@ -16,15 +16,10 @@ static void *heap_resize(void *user, void *p, size_t old_size, size_t new_size) 
     return realloc(p, new_size);
 }
 
-/* Copies as much of the caller's struct as both sides know. */
-static void read_options(void *ours, size_t our_size, const void *theirs, size_t their_size) {
-    if (theirs) memcpy(ours, theirs, ig_min_size(our_size, their_size));
-}
-
 ig_status ig_context_create(ig_context **out, const ig_context_options *options, ig_error *err) {
     *out = NULL;
     ig_context_options o = {0};
-    if (options) read_options(&o, sizeof o, options, options->struct_size);
+    ig_options_copy(&o, sizeof o, options);
     ig_allocator allocator = o.allocator.resize ? o.allocator : (ig_allocator){heap_resize, NULL};
     ig_cpu cpu = ig_cpu_detect(), wanted;
     if (o.cpu) {

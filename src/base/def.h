@@ -18,6 +18,14 @@
 
 #define IG_STR(literal) ((ig_str){(literal), sizeof(literal) - 1})
 
+/* Copies a caller's options struct (or NULL) over ours, as much of it as both sides know. */
+static inline void ig_options_copy(void *ours, size_t size, const void *theirs) {
+    size_t their_size;
+    if (!theirs) return;
+    memcpy(&their_size, theirs, sizeof their_size); /* struct_size comes first */
+    memcpy(ours, theirs, their_size < size ? their_size : size);
+}
+
 static inline size_t ig_min_size(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t ig_max_size(size_t a, size_t b) { return a > b ? a : b; }
 static inline int64_t ig_min_i64(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -70,3 +70,19 @@ bool ig_utf8_valid(ig_str s) {
     }
     return true;
 }
+
+uint32_t ig_utf8_decode(const char *s, size_t n) {
+    static const uint8_t first_mask[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t code = (uint8_t)s[0] & first_mask[n];
+    for (size_t i = 1; i < n; i++) code = code << 6 | ((uint8_t)s[i] & 0x3Fu);
+    return code;
+}
+
+size_t ig_utf8_encode(uint32_t code, char *out) {
+    static const uint8_t first_bits[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    if (code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return 0;
+    size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = n; i-- > 1; code >>= 6) out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)(first_bits[n] | code);
+    return n;
+}

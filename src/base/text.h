@@ -19,5 +19,9 @@ void ig_text_printf(ig_text *text, const char *format, ...) IG_PRINTF(2, 3);
 bool ig_utf8_valid(ig_str s);
 /* Bytes of the well-formed character at s, 0 when there is none. */
 size_t ig_utf8_length(ig_str s);
+/* The code point of a well-formed character of n bytes. */
+uint32_t ig_utf8_decode(const char *s, size_t n);
+/* Writes a character, at most 4 bytes. Returns its length; 0 for a surrogate or a number past U+10FFFF. */
+size_t ig_utf8_encode(uint32_t code, char *out);
 
 #endif
