@@ -42,12 +42,8 @@ static const ig_tensor_format *format_of_file(ig_span file, const char *path, ig
     for (size_t i = 0; !f && i < IG_COUNT_OF(formats); i++)
         if (formats[i].probe && formats[i].probe(file)) f = &formats[i];
     if (!f) f = format_by_name(path);
-    if (f && f->probe && wanted == IG_FILE_AUTO && !f->probe(file))
-        ig_fail(err, IG_E_INPUT, "the name says %s, but the content is something else", f->name);
-    else if (f)
-        return f;
-    else
-        ig_fail(err, IG_E_UNSUPPORTED, "neither content nor name says which format of tensors this is");
+    if (f) return f;
+    ig_fail(err, IG_E_UNSUPPORTED, "neither content nor name says which format of tensors this is");
     ig_error_hint(err, "igata reads .npy, .npz, .pb, .json, .csv, .raw, .png and .jpg");
     return NULL;
 }

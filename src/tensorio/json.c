@@ -140,7 +140,8 @@ static ig_status dense(ig_tensor **out, const ig_load *load, const json_t *v, ig
     if (json_is_object(v)) return ig_fail(load->err, IG_E_INPUT, "an object has no \"data\", \"sequence\" or \"keys\"");
     IG_TRY(find_shape(v, &rank, dims, load->err));
     if (dtype == IG_UNDEFINED) dtype = guess_dtype(v);
-    bool complex = ig_dtype_number(dtype) == IG_NUMBER_COMPLEX;
+    bool empty = rank > 0 && dims[rank - 1] == 0;
+    bool complex = !empty && ig_dtype_number(dtype) == IG_NUMBER_COMPLEX;
     if (complex && (rank == 0 || dims[rank - 1] != 2))
         return ig_fail(load->err, IG_E_INPUT, "complex numbers are pairs [re, im]");
     ig_tensor *t;
