@@ -1,0 +1,13 @@
+/* Elements of one number type to another, by the block. The rules are those of ONNX Cast with its defaults: floats go to whole
+ * numbers by truncation, whole numbers keep their low bits, everything but zero is true, floats round to nearest even, small
+ * floats saturate. What ONNX leaves undefined: a float that no int64 can hold saturates to int64 first, NaN is 0. */
+#ifndef IG_OPS_LOOPS_CONVERT_H
+#define IG_OPS_LOOPS_CONVERT_H
+
+#include "base/base.h"
+
+/* n elements from index `first` of `src` to index `at` of `dst`; real number types (no strings, no complex numbers), or any
+ * type to itself. Element types of a byte or more are aligned. The blocks may not overlap. */
+void ig_convert(ig_dtype from, const void *src, size_t first, ig_dtype to, void *dst, size_t at, size_t n);
+
+#endif
