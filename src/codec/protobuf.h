@@ -96,7 +96,7 @@ typedef struct ig_pb_path {
 
 #define IG_PB_SINGLE SIZE_MAX
 
-/* Returns the length; cut to size. "" for NULL. */
+/* Returns the length; cut to size, and deep paths lose their middle. "" for NULL. */
 size_t ig_pb_path_text(const ig_pb_path *path, char *out, size_t size);
 
 /* -------------------------------------------------------------------------------------------------------------- reading */

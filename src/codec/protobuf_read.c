@@ -23,17 +23,28 @@ const ig_pb_type_info ig_pb_types[IG_PB_TYPE_COUNT] = {
     [IG_PB_MESSAGE] = {IG_PB_LENGTH, sizeof(void *)},
 };
 
+/* Deep paths keep their ends: nobody reads the sixty levels in between. */
+enum { PATH_FIRST = 4, PATH_LAST = 6 };
+
+static size_t add_part(const ig_pb_path *p, char *out, size_t size) {
+    int n = p->index == IG_PB_SINGLE ? snprintf(out, size, "%s", p->name) : snprintf(out, size, "%s[%zu]", p->name, p->index);
+    return n < 0 ? 0 : ig_min_size((size_t)n, size - 1);
+}
+
 size_t ig_pb_path_text(const ig_pb_path *path, char *out, size_t size) {
     size_t depth = 0, used = 0;
     if (size == 0) return 0;
     out[0] = 0;
     for (const ig_pb_path *p = path; p; p = p->up) depth++;
-    for (size_t i = depth; i-- > 0 && used + 1 < size;) {
+    for (size_t level = 0; level < depth && used + 8 < size; level++) {
         const ig_pb_path *p = path;
-        for (size_t up = 0; up < i; up++) p = p->up;
-        int n = p->index == IG_PB_SINGLE ? snprintf(out + used, size - used, "%s%s", used ? "." : "", p->name)
-                                         : snprintf(out + used, size - used, "%s%s[%zu]", used ? "." : "", p->name, p->index);
-        used = n < 0 ? used : ig_min_size(used + (size_t)n, size - 1);
+        if (depth > PATH_FIRST + PATH_LAST && level == PATH_FIRST) {
+            used += add_part(&(ig_pb_path){NULL, "...", IG_PB_SINGLE}, out + used, size - used);
+            level = depth - PATH_LAST;
+        }
+        for (size_t up = depth - 1; up > level; up--) p = p->up;
+        if (used) out[used++] = '.';
+        used += add_part(p, out + used, size - used);
     }
     return used;
 }

@@ -31,13 +31,7 @@
     const ig_pb_message IG_PB_CAT(M, _pb) = {IG_PB_TEXT(M), sizeof(M), IG_PB_CAT(M, _fields) + 1,                              \
                                              IG_COUNT_OF(IG_PB_CAT(M, _fields)) - 1};
 #define OPTIONAL(number, TYPE, name)                                                                                           \
-    {#name,                                                                                                                    \
-     number,                                                                                                                   \
-     IG_PB_##TYPE,                                                                                                             \
-     IG_PB_OPTIONAL,                                                                                                           \
-     offsetof(M, name),                                                                                                        \
-     IG_PB_CAT(IG_PB_HAS_, IG_PB_CLASS_##TYPE)(name),                                                                          \
-     NULL},
+    {#name, number, IG_PB_##TYPE, IG_PB_OPTIONAL, offsetof(M, name), IG_PB_CAT(IG_PB_HAS_, IG_PB_CLASS_##TYPE)(name), NULL},
 #define IMPLICIT(number, TYPE, name) {#name, number, IG_PB_##TYPE, IG_PB_IMPLICIT, offsetof(M, name), 0, NULL},
 #define REPEATED(number, TYPE, name) {#name, number, IG_PB_##TYPE, IG_PB_REPEATED, offsetof(M, name), 0, NULL},
 #define PACKED(number, TYPE, name)   {#name, number, IG_PB_##TYPE, IG_PB_PACKED, offsetof(M, name), 0, NULL},

@@ -5,6 +5,9 @@
 
 #include "graph/graph.h"
 
+/* Newest version of the file format that is known. */
+enum { IG_IR_NEWEST = 14 };
+
 typedef enum ig_option { IG_SINGLE, IG_OPTIONAL, IG_VARIADIC } ig_option;
 
 /* The types that a type parameter stands for; bit t of a mask is ig_dtype t. */

@@ -1,0 +1,10 @@
+/* The two halves of the ONNX format, joined in format.c. */
+#ifndef IG_FORMATS_ONNX_FORMAT_H
+#define IG_FORMATS_ONNX_FORMAT_H
+
+#include "formats/format.h"
+
+ig_status ig_onnx_read(ig_model *model, const ig_source *source, ig_error *err);
+ig_status ig_onnx_write(ig_model *model, const ig_target *target, ig_error *err);
+
+#endif
