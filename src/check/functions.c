@@ -1,4 +1,4 @@
-/* Rules about model-local functions: names, recursion, inputs and outputs, attributes. */
+/* Rules about model-local functions: recursion, outputs, attributes. That names are unique the reader sees. */
 #include "check/check.h"
 
 #include <stdio.h>
@@ -8,44 +8,6 @@ void ig_check_functions(ig_check *c);
 static void place(const ig_function *f, char *out, size_t size) {
     char name[200];
     snprintf(out, size, "function '%.180s'", ig_function_text(f, name, sizeof name));
-}
-
-/* ------------------------------------------------------------------------------------------------------------ doubles */
-
-static bool same_function(const ig_function *a, const ig_function *b) {
-    return a->name == b->name && strcmp(ig_domain_canonical(a->domain), ig_domain_canonical(b->domain)) == 0 &&
-           strcmp(ig_name_text(a->overload), ig_name_text(b->overload)) == 0;
-}
-
-/* Functions by name, chained: names are unique in nearly all files. */
-typedef struct chain {
-    struct chain *next;
-    const ig_function *function;
-} chain;
-
-static void check_doubles(ig_check *c, ig_arena *scratch) {
-    ig_map by_name;
-    ig_map_init(&by_name, scratch);
-    for (size_t i = 0; i < c->model->functions.n; i++) {
-        const ig_function *f = c->model->functions.items[i];
-        char where[240];
-        place(f, where, sizeof where);
-        if (!f->name || !f->name[0]) ig_report_add(c, IG_ERROR, "function", where, "", "function %zu has no name", i);
-        chain *first = ig_map_get(&by_name, IG_KEY(f->name)), *new = IG_NEW(scratch, chain);
-        for (const chain *k = first; k; k = k->next) {
-            if (!same_function(k->function, f)) continue;
-            char name[200];
-            ig_report_add(c, IG_ERROR, "function", where, "", "function %s is defined twice",
-                          ig_function_text(f, name, sizeof name));
-            break;
-        }
-        if (!new) {
-            c->report->failed = true;
-            return;
-        }
-        *new = (chain){first, f};
-        if (!ig_map_set(&by_name, IG_KEY(f->name), new)) c->report->failed = true;
-    }
 }
 
 /* ----------------------------------------------------------------------------------------------------------- recursion */
@@ -170,7 +132,6 @@ static void check_names(ig_check *c, const ig_function *f, const char *where) {
 void ig_check_functions(ig_check *c) {
     ig_arena scratch;
     ig_arena_init(&scratch, c->model->context);
-    check_doubles(c, &scratch);
     check_recursion(c, &scratch);
     for (size_t i = 0; i < c->model->functions.n; i++) {
         const ig_function *f = c->model->functions.items[i];

@@ -110,14 +110,8 @@ static void check_attrs(ig_check *c, const ig_node *n) {
 
 static void check_node(ig_check *c, const ig_node *n) {
     char problem[200];
-    if (!n->op || !n->op[0]) {
-        ig_report_node(c, IG_ERROR, "unknown-op", n, "", "", "node without op_type");
-        return;
-    }
-    if (!ig_utf8_valid(ig_name_str(n->op)) || !ig_utf8_valid(ig_name_str(n->domain)))
-        ig_report_node(c, IG_ERROR, "name", n, "", "", "op_type or domain is not valid UTF-8");
-    else if (!n->schema && !n->function)
-        check_unresolved(c, n);
+    if (!n->op || !n->op[0]) return; /* the reader says so */
+    if (!n->schema && !n->function) check_unresolved(c, n);
     if (n->schema && n->schema->deprecated) {
         ig_report_node(c, IG_WARNING, "deprecated-op", n, "", "", "%s is deprecated since opset %d of domain '%s'",
                        n->schema->name, n->schema->since, shown_domain(n->schema->domain));

@@ -34,12 +34,6 @@ static void check_declared(ig_check *c, const ig_graph *g, const ig_value_info *
     snprintf(which, sizeof which, "%s %zu '%.80s'", what, i, ig_name_text(info->name));
     if (lack && strict)
         ig_report_graph(c, IG_ERROR, "type", g, which, "", "'%.80s' is declared with %s", ig_name_text(info->name), lack);
-    for (int d = 0; info->type && d < info->type->rank; d++) {
-        if (!ig_dim_known(info->type->dims[d]) || info->type->dims[d].value >= 0) continue;
-        ig_report_graph(c, IG_WARNING, "shape", g, which, "leave the dim out, or give it a name",
-                        "'%.80s' is declared with the negative dim %lld, which is taken as unknown", ig_name_text(info->name),
-                        (long long)info->type->dims[d].value);
-    }
 }
 
 static void found(void *user, const ig_finding *f) {

@@ -97,30 +97,10 @@ static void versions(void **state) {
     check();
     finds("ir-version", "model", "unsupported IR version 99, the newest known is 14");
     finds("opset", "model", "opset 9999 of domain 'ai.onnx' is unknown, the newest known is 28");
-    finds("opset", "model", "domain 'ai.onnx' is imported twice, as versions 17 and 9999");
     finds("opset", "model", "invalid opset version 0 of domain 'my'");
-    model->ir_version_given = false;
     model->opsets.n = 0;
     check();
-    finds("ir-version", "model", "ir_version is missing");
     finds("opset", "model", "opset_import is missing");
-}
-
-static void names_are_defined_once(void **state) {
-    IG_UNUSED(state);
-    ig_graph *g = model->graph;
-    ig_value *x = input(g, "x"), *y = value(g, "y"), *again = IG_NEW(&model->arena, ig_value);
-    relu(g, x, y);
-    *again = (ig_value){.name = y->name, .graph = g};
-    ig_value *also_x = IG_NEW(&model->arena, ig_value);
-    *also_x = (ig_value){.name = x->name, .graph = g};
-    relu(g, x, again);
-    relu(g, x, also_x);
-    assert_true(IG_PUSH(&model->arena, &g->inputs, g->inputs.items[0]));
-    check();
-    finds("ssa", "graph.node[1] (Relu), output 0", "'y' is assigned twice");
-    finds("ssa", "graph.node[2] (Relu), output 0", "'x' is a graph input and the output of a node");
-    finds("ssa", "graph, input 1", "input 'x' is declared twice");
 }
 
 static void values_are_computed_before(void **state) {
@@ -175,7 +155,6 @@ static void operators_and_attributes(void **state) {
     finds("attribute", "graph.node[4] (Cast)", "Cast lacks the attribute 'to' (INT)");
     finds("attribute", "graph.node[5] (Relu)", "Relu of version 14 has no attribute 'gamma'");
     finds("attribute", "graph.node[6] (Elu)", "attribute 'alpha' has to be of kind FLOAT, is INT");
-    finds("unknown-op", "graph.node[7] ()", "node without op_type");
     finds("arity", "graph.node[8] (Add)", "Add of version 14 lacks input 0 'A'");
     finds("deprecated-op", "graph.node[9] (Upsample)", "Upsample is deprecated since opset 10 of domain 'ai.onnx'");
 }
@@ -207,7 +186,6 @@ static void functions(void **state) {
     check();
     finds("function-recursion", "function 'f.A'", "function f.A calls itself");
     finds("function-recursion", "function 'f.B'", "functions call each other: f.B -> f.C -> f.B");
-    finds("function", "function 'f.C'", "function f.C is defined twice");
     finds("undefined", "function 'f.D', output 0 'Y'", "output 'Y' is not produced by the function");
     finds("attribute", "function 'f.D'.node[0] (Relu)",
           "attribute 'alpha' refers to the attribute 'a', which the function doesn't declare");
@@ -228,7 +206,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(right_model_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(versions, setup, teardown),
-        cmocka_unit_test_setup_teardown(names_are_defined_once, setup, teardown),
         cmocka_unit_test_setup_teardown(values_are_computed_before, setup, teardown),
         cmocka_unit_test_setup_teardown(cycles_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(operators_and_attributes, setup, teardown),

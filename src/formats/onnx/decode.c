@@ -338,9 +338,6 @@ static ig_status read_model_parts(ig_onnx_reader *r, const ig_onnx_model *pb, ig
     m->domain = pb->domain;
     m->doc = pb->doc_string;
     if (!pb->has_ir_version) ig_onnx_find(r, IG_ERROR, "model", NULL, NULL, NULL, "ir_version is missing");
-    if (pb->opset_import.n == 0)
-        ig_onnx_find(r, IG_ERROR, "opset", NULL, NULL, "it says which version of the operators the model is made of",
-                     "opset_import is missing");
     if (!pb->graph) ig_onnx_find(r, IG_ERROR, "model", NULL, NULL, NULL, "the model has no graph");
     IG_TRY(read_opsets(r, &pb->opset_import, NULL, &m->opsets));
     IG_TRY(ig_onnx_read_props(r, &pb->metadata_props, &m->props));
