@@ -341,6 +341,19 @@ IG_API ig_report_item ig_report_at(const ig_report *report, size_t i);
 IG_API size_t ig_report_errors(const ig_report *report);
 IG_API size_t ig_report_warnings(const ig_report *report);
 
+/* How types and shapes are inferred. */
+typedef struct ig_infer_types_options {
+    size_t struct_size;
+    bool strict;                     /* the first contradiction is an error (IG_E_INPUT) */
+    bool no_data_propagation;        /* contents of values are not computed: shapes that depend on them stay unknown */
+    const struct ig_dim_value *dims; /* values for named dims */
+    size_t n_dims;
+} ig_infer_types_options;
+/* Infers the types and shapes of all values and notes them in the model, where saving writes them: types of outputs, a
+ * value_info for each value between. `report` (may be NULL) lists contradictions between operators and declared types. */
+IG_API ig_status ig_model_infer_types(ig_model *model, const ig_infer_types_options *options, ig_report **report,
+                                      ig_error *err);
+
 /* ---------------------------------------------------------------------------------------------------------------- info */
 
 typedef struct ig_value_facts {

@@ -148,12 +148,18 @@ const char *ig_function_text(const ig_function *f, char *out, size_t size) {
 
 /* --------------------------------------------------------------------------------------------------------------- public */
 
+ig_report *ig_report_new(ig_context *context) {
+    ig_report *r = ig_calloc(context, sizeof *r);
+    if (!r) return NULL;
+    r->context = ig_context_retain(context);
+    ig_arena_init(&r->arena, context);
+    return r;
+}
+
 ig_status ig_model_check(ig_report **out, ig_model *model, ig_error *err) {
     *out = NULL;
-    ig_report *r = ig_calloc(model->context, sizeof *r);
+    ig_report *r = ig_report_new(model->context);
     if (!r) return ig_oom(err);
-    r->context = ig_context_retain(model->context);
-    ig_arena_init(&r->arena, model->context);
     ig_check c = {r, model};
     ig_model_resolve(model);
     ig_check_each_graph(&c, number_nodes);

@@ -25,6 +25,8 @@ typedef struct ig_check {
 /* A rule looks at the whole model. The list is rules.def. */
 typedef void (*ig_check_fn)(ig_check *c);
 
+/* An empty report; NULL when memory runs out. */
+ig_report *ig_report_new(ig_context *context);
 /* Adds a finding. Of one rule at most IG_REPORT_MOST are listed, the rest only counted: a hostile file can have millions. */
 enum { IG_REPORT_MOST = 100 };
 bool ig_report_lists(const ig_check *c, const char *rule); /* false when the next one would only be counted */

@@ -85,7 +85,7 @@ void ig_infer_fill_outputs(ig_infer_frame *f, ig_step_types *s);
 /* ---- report.c */
 /* Reports a contradiction at a node (NULL: of the graph); `which` names the input or output or is "". Returns IG_OK to go on.
  */
-ig_status ig_infer_report(ig_engine *e, const char *rule, const ig_graph *graph, const ig_node *node, const char *which,
-                          const char *hint, const char *format, ...) IG_PRINTF(7, 8);
+ig_status ig_infer_report(ig_engine *e, ig_severity severity, const char *rule, const ig_graph *graph, const ig_node *node,
+                          const char *which, const char *hint, const char *format, ...) IG_PRINTF(8, 9);
 
 #endif

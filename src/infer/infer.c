@@ -53,11 +53,13 @@ static ig_status settle(ig_infer_frame *f, const ig_value *v, const ig_type *inf
     const ig_type *t = ig_type_merge(&e->arena, inferred, declared, &problem);
     f->types[v->slot] = ig_type_freshen(&e->arena, &e->model->syms, t);
     if (!problem.rule) return IG_OK;
+    /* A default that doesn't fit only matters when it is used. */
+    ig_severity severity = v->constant && v->is_input && strcmp(problem.rule, "shape") == 0 ? IG_WARNING : IG_ERROR;
     char a[300], b[300], which[160];
     ig_type_text(inferred, a, sizeof a);
     ig_type_text(declared, b, sizeof b);
     snprintf(which, sizeof which, "%s %zu '%.80s'", what, index, ig_name_text(v->name));
-    return ig_infer_report(e, problem.rule, v->graph, node, which, "", "'%.80s' is %s, but declared as %s",
+    return ig_infer_report(e, severity, problem.rule, v->graph, node, which, "", "'%.80s' is %s, but declared as %s",
                            ig_name_text(v->name), a, b);
 }
 
@@ -107,7 +109,7 @@ static ig_status infer_operator(ig_infer_frame *f, ig_step_types *s) {
     char problem[200];
     if (!ig_node_arity(s->node, problem, sizeof problem)) {
         if (!e->options->strict) return IG_OK; /* the check reports it with its hint */
-        return ig_infer_report(e, "arity", s->node->graph, s->node, "", "", "%.80s %s", s->node->op, problem);
+        return ig_infer_report(e, IG_ERROR, "arity", s->node->graph, s->node, "", "", "%.80s %s", s->node->op, problem);
     }
     IG_TRY(ig_infer_check_inputs(f, s));
     const ig_op *op = operator_of(e, s->node);
@@ -135,7 +137,7 @@ static ig_status infer_operator(ig_infer_frame *f, ig_step_types *s) {
                 s->out[i] = NULL;
                 if (s->out_ints) s->out_ints[i] = NULL;
             }
-            IG_TRY(ig_infer_report(e, "shape", s->node->graph, s->node, "", e->why.hint, "%s", e->why.message));
+            IG_TRY(ig_infer_report(e, IG_ERROR, "shape", s->node->graph, s->node, "", e->why.hint, "%s", e->why.message));
         }
     }
     ig_infer_fill_outputs(f, s);
@@ -156,6 +158,15 @@ static bool step_alloc(ig_engine *e, ig_step_types *s) {
     return true;
 }
 
+/* A sparse initializer is a dense tensor to the operators that read it, stored in another form. */
+static const ig_type *dense(ig_engine *e, const ig_type *type) {
+    ig_type *t = type && type->kind == IG_KIND_SPARSE ? IG_NEW(&e->arena, ig_type) : NULL;
+    if (!t) return type;
+    *t = *type;
+    t->kind = IG_KIND_TENSOR;
+    return t;
+}
+
 static ig_status infer_node(ig_infer_frame *f, const ig_node *original) {
     ig_engine *e = f->e;
     if (++e->n_nodes > e->model->context->limits.nodes) {
@@ -167,7 +178,7 @@ static ig_status infer_node(ig_infer_frame *f, const ig_node *original) {
     for (uint32_t i = 0; i < s.node->n_in; i++) {
         const ig_value *v = s.node->in[i];
         if (!v) continue;
-        s.in[i] = f->types[v->slot];
+        s.in[i] = v->constant && v->constant->sparse ? dense(e, f->types[v->slot]) : f->types[v->slot];
         s.data[i] = ig_infer_content(f, v);
         s.ints[i] = f->ints[v->slot];
     }

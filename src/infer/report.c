@@ -12,8 +12,8 @@ static bool is_new(ig_engine *e, const ig_finding *f) {
     return true;
 }
 
-ig_status ig_infer_report(ig_engine *e, const char *rule, const ig_graph *graph, const ig_node *node, const char *which,
-                          const char *hint, const char *format, ...) {
+ig_status ig_infer_report(ig_engine *e, ig_severity severity, const char *rule, const ig_graph *graph, const ig_node *node,
+                          const char *which, const char *hint, const char *format, ...) {
     char message[1200], where[900];
     va_list args;
     va_start(args, format);
@@ -27,7 +27,7 @@ ig_status ig_infer_report(ig_engine *e, const char *rule, const ig_graph *graph,
         if (hint && hint[0]) ig_error_hint(e->err, "%s", hint);
         return IG_E_INPUT;
     }
-    ig_finding finding = {.severity = IG_ERROR, .rule = rule, .message = message, .where = where, .hint = hint ? hint : ""};
+    ig_finding finding = {.severity = severity, .rule = rule, .message = message, .where = where, .hint = hint ? hint : ""};
     if (e->options->found && is_new(e, &finding)) e->options->found(e->options->user, &finding);
     return IG_OK;
 }
