@@ -1,5 +1,6 @@
 /* The rules of the check, each on a small model that breaks it, and a right model that breaks none. */
 #include "cmocka_setup.h"
+#include "failing_allocator.h"
 
 #include "graph/graph.h"
 
@@ -13,10 +14,14 @@ static void import(ig_opsets *list, const char *domain, int64_t version) {
     assert_true(IG_PUSH(&model->arena, list, opset));
 }
 
+static failing_allocator allocator;
+
 static int setup(void **state) {
     IG_UNUSED(state);
     ig_context *context;
-    assert_int_equal(ig_context_create(&context, NULL, NULL), IG_OK);
+    ig_context_options options = {IG_OPTIONS(ig_context_options), .allocator = {failing_resize, &allocator}};
+    allocator = (failing_allocator){0};
+    assert_int_equal(ig_context_create(&context, &options, NULL), IG_OK);
     assert_int_equal(ig_model_new(&model, context, NULL), IG_OK);
     ig_context_free(context);
     model->ir_version = 8;
@@ -30,6 +35,7 @@ static int teardown(void **state) {
     ig_report_free(report);
     report = NULL;
     ig_model_free(model);
+    assert_int_equal(allocator.live, 0);
     return 0;
 }
 
@@ -202,6 +208,27 @@ static void a_million_findings_are_counted(void **state) {
     finds("unknown-op", "", "4900 more findings of this kind are not listed");
 }
 
+/* A model with everything wrong, checked while the n-th allocation fails. */
+static void every_allocation_may_fail(void **state) {
+    IG_UNUSED(state);
+    size_t fail_at = 1;
+    for (ig_status status = IG_E_MEMORY; status != IG_OK; fail_at++) {
+        functions(NULL);
+        cycles_are_named(NULL);
+        ig_report_free(report);
+        report = NULL;
+        allocator.fail_at = allocator.calls + fail_at;
+        status = ig_model_check(&report, model, NULL);
+        bool failed = allocator.calls >= allocator.fail_at;
+        allocator.fail_at = 0;
+        if (status != IG_E_MEMORY) assert_int_equal(status, IG_OK);
+        if (status == IG_OK && failed) status = IG_E_MEMORY; /* it could do without */
+        teardown(NULL);
+        setup(NULL);
+    }
+    assert_true(fail_at > 4); /* arenas allocate seldom */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(right_model_passes, setup, teardown),
@@ -211,6 +238,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(operators_and_attributes, setup, teardown),
         cmocka_unit_test_setup_teardown(functions, setup, teardown),
         cmocka_unit_test_setup_teardown(a_million_findings_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
