@@ -15,6 +15,7 @@ typedef struct ig_engine {
     ig_map functions;         /* ig_function -> ig_engine_function */
     ig_map reported;          /* hashes of findings: one that comes again is not reported again */
     IG_VEC(ig_tensor *) made; /* contents computed on the way; freed at the end */
+    uint64_t budget;          /* of n_nodes */
     uint64_t n_nodes;         /* inferred so far, bodies as often as they were */
     uint32_t depth;           /* of graphs and calls */
     ig_status stopped;        /* what ended the inference inside a body: operators only pass it on */
