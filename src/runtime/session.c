@@ -1,4 +1,5 @@
 /* The public face of the engine: sessions and runs. */
+#include "formats/lower.h"
 #include "passes/passes.h"
 #include "runtime/runtime.h"
 
@@ -148,6 +149,7 @@ static ig_status build(ig_session *s, ig_model *model, ig_threads *threads, ig_e
     IG_TRY(describe(s, g->outputs.items, g->outputs.n, &s->outputs, err));
     s->n_outputs = g->outputs.n;
     ig_model_resolve(s->model);
+    IG_TRY(ig_model_lower(s->model, err));
     IG_TRY(ig_graph_sort(s->model->graph, err));
     for (size_t i = 0; i < s->model->functions.n; i++) IG_TRY(ig_graph_sort(s->model->functions.items[i]->body, err));
     if (!s->defaults_are_inputs) fix_defaults(s->model->graph);

@@ -1,0 +1,60 @@
+/* From a file's own operators to ONNX's. A reader leaves nodes in its domain ("tflite", "tensorflow", …); each domain has a
+ * table of rules, op -> how, and one line in lowerings.def. Rules are applied to a copy of the model right before it is run or
+ * converted; info and view show the file as it is.
+ *
+ * A rule builds ai.onnx nodes in front of the node, replaces the node's outputs by theirs, and returns IG_OK; the driver then
+ * erases the node. When it can't (an argument ONNX has no words for) it returns ig_lower_refuse, which names the reason. All
+ * nodes without a rule and all refusals of a model are reported in one error.
+ */
+#ifndef IG_FORMATS_LOWER_H
+#define IG_FORMATS_LOWER_H
+
+#include "graph/build.h"
+
+typedef struct ig_lower {
+    ig_model *model;
+    ig_node *node; /* being lowered */
+    ig_build b;    /* in front of it */
+    const struct ig_lower_rule *rule;
+    void *state; /* of the lowering, made by its `begin` */
+    ig_error *err;
+    char reason[256]; /* of a refusal */
+} ig_lower;
+
+typedef ig_status (*ig_lower_fn)(ig_lower *l);
+
+typedef struct ig_lower_rule {
+    const char *op; /* in the domain */
+    ig_lower_fn lower;
+    const char *to; /* for rules that many operators share: the ONNX operator, or what the function makes of it */
+    int64_t arg;
+} ig_lower_rule;
+
+typedef struct ig_lowering {
+    const char *domain;
+    const ig_lower_rule *rules; /* sorted by op (checked by a test) */
+    size_t n_rules;
+    /* Before the first and after the last rule; may be NULL. begin may set l->state, end must free it, also after a failure. */
+    ig_status (*begin)(ig_lower *l);
+    ig_status (*end)(ig_lower *l, ig_status so_far);
+} ig_lowering;
+
+extern const ig_lowering *const ig_lowerings[];
+extern const size_t ig_lowering_count;
+
+const ig_lower_rule *ig_lower_rule_find(const char *domain, const char *op);
+/* The node's input (output) i; NULL when absent or beyond. */
+ig_value *ig_lower_in(const ig_lower *l, uint32_t i);
+/* Makes every use of the node's output i read `value`. */
+void ig_lower_out(ig_lower *l, uint32_t i, ig_value *value);
+/* Remembers why the node can't be lowered; returns IG_E_UNSUPPORTED. */
+ig_status ig_lower_refuse(ig_lower *l, const char *format, ...) IG_PRINTF(2, 3);
+/* A ready rule: the same inputs and outputs under the ONNX operator rule->to, without attributes. */
+ig_status ig_lower_rename(ig_lower *l);
+
+/* Lowers every node of the model that has a lowering's domain, in all graphs and function bodies, and imports ai.onnx
+ * (IG_LOWER_OPSET). A model without foreign nodes is left as it is. */
+ig_status ig_model_lower(ig_model *model, ig_error *err);
+enum { IG_LOWER_OPSET = 23 };
+
+#endif
