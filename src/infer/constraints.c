@@ -27,7 +27,7 @@ static ig_status report_type(ig_infer_frame *f, const ig_step_types *s, size_t i
     ig_type_text(s->in[i], type, sizeof type);
     ig_type_set_text(set, allowed, sizeof allowed);
     snprintf(which, sizeof which, "input %zu '%.80s'", i, s->node->in[i] ? ig_name_text(s->node->in[i]->name) : "");
-    return ig_infer_report(f->e, IG_ERROR, "type", s->node->graph, s->node, which, "",
+    return ig_infer_report(f->e, IG_ERROR, IG_RULE_INPUT_TYPE, s->node->graph, s->node, which, "",
                            "%s of version %d takes for %s: %.700s; it is %s", schema->name, schema->since, formal->name,
                            allowed, type);
 }
@@ -37,9 +37,9 @@ static ig_status report_conflict(ig_infer_frame *f, const ig_step_types *s, size
     ig_type_text(s->in[i], type, sizeof type);
     ig_type_text(other, first, sizeof first);
     snprintf(which, sizeof which, "input %zu '%.80s'", i, s->node->in[i] ? ig_name_text(s->node->in[i]->name) : "");
-    return ig_infer_report(f->e, IG_ERROR, "type", s->node->graph, s->node, which, "insert a Cast where the types part",
-                           "%s needs one type %s for several inputs, but they are %s and %s", s->node->schema->name, name,
-                           first, type);
+    return ig_infer_report(
+        f->e, IG_ERROR, IG_RULE_INPUT_TYPE, s->node->graph, s->node, which, "insert a Cast where the types part",
+        "%s needs one type %s for several inputs, but they are %s and %s", s->node->schema->name, name, first, type);
 }
 
 ig_status ig_infer_check_inputs(ig_infer_frame *f, const ig_step_types *s) {

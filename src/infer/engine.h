@@ -84,6 +84,7 @@ ig_status ig_infer_check_inputs(ig_infer_frame *f, const ig_step_types *s);
 void ig_infer_fill_outputs(ig_infer_frame *f, ig_step_types *s);
 
 /* ---- report.c */
+#define IG_RULE_INPUT_TYPE "input-type" /* an input has a type that the schema doesn't allow */
 /* Reports a contradiction at a node (NULL: of the graph); `which` names the input or output or is "". Returns IG_OK to go on.
  */
 ig_status ig_infer_report(ig_engine *e, ig_severity severity, const char *rule, const ig_graph *graph, const ig_node *node,

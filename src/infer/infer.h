@@ -8,7 +8,7 @@
 typedef struct ig_infer_options {
     const ig_dim_value *dims; /* values for named dims of the declared types */
     size_t n_dims;
-    bool strict;         /* the first contradiction ends the inference with IG_E_INPUT */
+    bool strict;         /* the first contradiction ends the inference with IG_E_INPUT, except "input-type" */
     bool no_propagation; /* contents of values are not computed: only constants are known, as without onnx's data_prop */
     bool fixed_defaults; /* inputs that have a default value are taken to keep it */
     /* Hears of every contradiction; texts live for the call. May be NULL. */
@@ -18,8 +18,8 @@ typedef struct ig_infer_options {
 
 /* Infers the main graph, the graphs in it and the functions it calls, and sets value->type of every value of the main graph
  * and the graphs in it to what was declared and inferred together. What an operator can't be right with is a finding (rules
- * "type", "shape"), its outputs keep their declared types. Nodes are resolved first. Unknown dims get symbols of their own.
- * `options` may be NULL. Errors: IG_E_INPUT (strict), IG_E_MEMORY, IG_E_LIMIT. */
+ * "type", "shape", "input-type"), its outputs keep their declared types. Nodes are resolved first. Unknown dims get symbols of
+ * their own. `options` may be NULL. Errors: IG_E_INPUT (strict), IG_E_MEMORY, IG_E_LIMIT. */
 ig_status ig_model_infer(ig_model *model, const ig_infer_options *options, ig_error *err);
 /* Puts the inferred types where a file shows them: types of graph outputs, and a value_info for every value that a node makes.
  */
