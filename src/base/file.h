@@ -20,6 +20,9 @@ void ig_file_seek(ig_file *file, uint64_t position);
 int ig_file_problem(const ig_file *file);
 /* Ends the file and gives it its name, or reports what went wrong. Frees it either way. */
 ig_status ig_file_commit(ig_file *file, ig_error *err);
+/* The same for files that belong together: all get their names, or none does (a file that was there before is lost when another
+ * one's renaming fails after it was replaced). Frees them all. */
+ig_status ig_file_commit_all(ig_file *const *files, size_t n, ig_error *err);
 /* Ends and removes it. NULL is allowed. */
 void ig_file_discard(ig_file *file);
 

@@ -12,7 +12,7 @@ struct ig_file {
     ig_context *context; /* retained */
     FILE *stream;
     int problem;
-    bool overwrite;
+    bool overwrite, existed;
     char *path, *temporary; /* temporary NULL: path is written directly */
 };
 
@@ -68,6 +68,7 @@ ig_status ig_file_create(ig_file **out, ig_context *context, const char *path, b
     if (!f) return ig_oom(err);
     f->context = ig_context_retain(context);
     f->overwrite = overwrite;
+    f->existed = kind == IG_PATH_FILE;
     f->path = ig_alloc(context, n + 1);
     if (kind != IG_PATH_OTHER) f->temporary = ig_alloc(context, n + 16);
     if (!f->path || (kind != IG_PATH_OTHER && !f->temporary)) {
@@ -128,17 +129,38 @@ static int give_name(const ig_file *f) {
     return rename(f->temporary, f->path) ? errno : 0;
 }
 
-ig_status ig_file_commit(ig_file *f, ig_error *err) {
-    errno = 0;
-    if (fclose(f->stream) && !f->problem) f->problem = errno ? errno : EIO;
-    if (!f->problem && f->temporary) f->problem = give_name(f);
-    ig_status status = !f->problem            ? IG_OK
-                       : f->problem == EEXIST ? refuse_existing(f->path, err)
-                                              : fail_io(f->path, f->problem, err);
-    if (status != IG_OK && f->temporary) unlink(f->temporary);
-    file_free(f);
+static ig_status report(const ig_file *f, ig_error *err) {
+    return f->problem == EEXIST ? refuse_existing(f->path, err) : fail_io(f->path, f->problem, err);
+}
+
+ig_status ig_file_commit_all(ig_file *const *files, size_t n, ig_error *err) {
+    const ig_file *wrong = NULL;
+    size_t named = 0;
+    for (size_t i = 0; i < n; i++) { /* what a full disk refuses shows here, before anything has its name */
+        ig_file *f = files[i];
+        errno = 0;
+        if (fclose(f->stream) && !f->problem) f->problem = errno ? errno : EIO;
+        if (f->problem && !wrong) wrong = f;
+    }
+    for (; !wrong && named < n; named++) {
+        ig_file *f = files[named];
+        if (f->temporary) f->problem = give_name(f);
+        if (f->problem) {
+            wrong = f;
+            break;
+        }
+    }
+    ig_status status = wrong ? report(wrong, err) : IG_OK;
+    for (size_t i = 0; i < n; i++) {
+        const ig_file *f = files[i];
+        if (wrong && f->temporary && i >= named) unlink(f->temporary);
+        if (wrong && f->temporary && i < named && !f->existed) unlink(f->path);
+        file_free(files[i]);
+    }
     return status;
 }
+
+ig_status ig_file_commit(ig_file *f, ig_error *err) { return ig_file_commit_all(&f, 1, err); }
 
 void ig_file_discard(ig_file *f) {
     if (!f) return;
