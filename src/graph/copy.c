@@ -38,15 +38,57 @@ static const ig_type *copy_type(copier *c, const ig_type *type) {
     return copy;
 }
 
+/* Bytes that the source's reader may have gathered in its arena. */
+static ig_span copy_span(copier *c, ig_span span) {
+    bool ok = true;
+    if (c->same_model || !span.n) return span;
+    ig_str copy = ig_arena_str(&c->model->arena, ig_str_of(span), &ok);
+    if (!ok) c->failed = true;
+    return ig_span_of(copy);
+}
+
+static bool copy_props(copier *c, ig_props *to, const ig_props *from) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < from->n; i++) {
+        ig_prop p = from->items[i];
+        p.key = ig_arena_str(&c->model->arena, p.key, &ok);
+        p.value = ig_arena_str(&c->model->arena, p.value, &ok);
+        p.unknown = copy_span(c, p.unknown);
+        ok = ok && IG_PUSH(&c->model->arena, to, p);
+    }
+    return ok;
+}
+
+/* Everything but the wire bytes, which lie in a file that both models keep. */
+static bool copy_const_parts(copier *c, ig_const *copy, const ig_const *k) {
+    ig_arena *arena = &c->model->arena;
+    bool ok = true;
+    copy->name = copy_name(c, k->name);
+    copy->doc = ig_arena_str(arena, k->doc, &ok);
+    int64_t *dims = IG_NEW_ARRAY(arena, int64_t, (size_t)k->rank);
+    if (!dims || !ok) return false;
+    if (k->rank) memcpy(dims, k->dims, (size_t)k->rank * sizeof *dims);
+    copy->dims = dims;
+    copy->props = (ig_props){0};
+    if (k->external) {
+        ig_external *e = IG_NEW(arena, ig_external);
+        if (!e) return false;
+        *e = *k->external;
+        e->location = ig_arena_str(arena, e->location, &ok);
+        e->checksum = ig_arena_str(arena, e->checksum, &ok);
+        copy->external = e;
+    }
+    return ok && copy_props(c, &copy->props, &k->props);
+}
+
 static ig_const *copy_const(copier *c, const ig_const *k) {
     if (c->same_model) return (ig_const *)(uintptr_t)k;
     ig_const *copy = IG_NEW(&c->model->arena, ig_const);
-    if (!copy) {
+    if (copy) *copy = *k;
+    if (!copy || !copy_const_parts(c, copy, k)) {
         c->failed = true;
         return NULL;
     }
-    *copy = *k;
-    copy->name = copy_name(c, k->name);
     if (k->tensor && !IG_PUSH(&c->model->arena, &c->model->tensors, ig_tensor_clone(k->tensor))) {
         ig_tensor_free(k->tensor);
         c->failed = true;
@@ -82,6 +124,8 @@ static bool copy_attr(copier *c, ig_node *to, const ig_attr *from) {
     a.name = copy_name(c, from->name);
     if (source != from) a.wire = (ig_span){0}; /* carries the caller's name */
     a.ref = copy_name(c, source->ref);
+    a.doc = ig_str_of(copy_span(c, ig_span_of(a.doc)));
+    a.unknown = copy_span(c, a.unknown);
     size_t n = a.n;
     ig_arena *arena = &c->model->arena;
     if (a.kind == IG_ATTR_GRAPH && a.g) {
@@ -130,17 +174,6 @@ static bool copy_attr(copier *c, ig_node *to, const ig_attr *from) {
     return !c->failed && ig_attr_put(to, &a);
 }
 
-static bool copy_props(copier *c, ig_props *to, const ig_props *from) {
-    bool ok = true;
-    for (size_t i = 0; ok && i < from->n; i++) {
-        ig_prop p = from->items[i];
-        p.key = ig_arena_str(&c->model->arena, p.key, &ok);
-        p.value = ig_arena_str(&c->model->arena, p.value, &ok);
-        ok = ok && IG_PUSH(&c->model->arena, to, p);
-    }
-    return ok;
-}
-
 static bool copy_node(copier *c, ig_graph *g, const ig_node *from, ig_node *before) {
     ig_node *n = ig_node_new(g, copy_name(c, from->op), copy_name(c, from->domain), from->n_in, from->n_out);
     if (!n) return false;
@@ -151,8 +184,8 @@ static bool copy_node(copier *c, ig_graph *g, const ig_node *from, ig_node *befo
     n->doc = ig_arena_str(&c->model->arena, from->doc, &ok);
     n->schema = from->schema;
     n->function = c->same_model ? from->function : ig_map_get(&c->functions, IG_KEY(from->function));
-    n->device_configurations = from->device_configurations;
-    n->unknown = from->unknown;
+    n->device_configurations = copy_span(c, from->device_configurations);
+    n->unknown = copy_span(c, from->unknown);
     for (uint32_t i = 0; i < n->n_in; i++)
         if (from->in[i] && !ig_node_set_input(n, i, copy_value(c, from->in[i]))) return false;
     for (uint32_t i = 0; i < n->n_out; i++)
@@ -195,7 +228,7 @@ static bool copy_info(copier *c, ig_value_info *to, const ig_value_info *from) {
                           .name = copy_name(c, from->name),
                           .type = copy_type(c, from->type),
                           .doc = ig_arena_str(&c->model->arena, from->doc, &ok),
-                          .unknown = from->unknown};
+                          .unknown = copy_span(c, from->unknown)};
     return ok && !c->failed && copy_props(c, &to->props, &from->props);
 }
 
@@ -204,7 +237,7 @@ static bool fill_graph(copier *c, ig_graph *to, const ig_graph *from) {
     bool ok = copy_values(c, to, from, false);
     to->name = copy_name(c, from->name);
     to->doc = ig_arena_str(arena, from->doc, &ok);
-    to->unknown = from->unknown;
+    to->unknown = copy_span(c, from->unknown);
     for (size_t i = 0; ok && i < from->inputs.n; i++) {
         ig_value_info info;
         ok = copy_info(c, &info, &from->inputs.items[i]) && IG_PUSH(arena, &to->inputs, info);
@@ -235,6 +268,7 @@ static bool copy_opsets(copier *c, ig_opsets *to, const ig_opsets *from) {
     for (size_t i = 0; i < from->n; i++) {
         ig_opset o = from->items[i];
         o.domain = copy_name(c, o.domain);
+        o.unknown = copy_span(c, o.unknown);
         if (!IG_PUSH(&c->model->arena, to, o)) return false;
     }
     return !c->failed;
@@ -246,7 +280,7 @@ static bool copy_function(copier *c, ig_function *to, const ig_function *from) {
     to->domain = copy_name(c, from->domain);
     to->overload = copy_name(c, from->overload);
     to->doc = ig_arena_str(&c->model->arena, from->doc, &ok);
-    to->unknown = from->unknown;
+    to->unknown = copy_span(c, from->unknown);
     for (size_t i = 0; ok && i < from->attributes.n; i++)
         ok = IG_PUSH(&c->model->arena, &to->attributes, copy_name(c, from->attributes.items[i]));
     to->body = ok ? ig_graph_new(c->model, NULL, NULL) : NULL;
@@ -262,7 +296,7 @@ static bool copy_function(copier *c, ig_function *to, const ig_function *from) {
 }
 
 static bool copy_training(copier *c, const ig_training *from) {
-    ig_training t = {.unknown = from->unknown};
+    ig_training t = {.unknown = copy_span(c, from->unknown)};
     if (from->initialization && !(t.initialization = copy_subgraph(c, from->initialization, NULL, NULL))) return false;
     if (from->algorithm && !(t.algorithm = copy_subgraph(c, from->algorithm, c->model->graph, NULL))) return false;
     return copy_props(c, &t.initialization_binding, &from->initialization_binding) &&
@@ -280,11 +314,12 @@ static bool copy_model(copier *c, ig_model *to, const ig_model *from) {
     to->model_version = from->model_version;
     to->ir_version_given = from->ir_version_given;
     to->model_version_given = from->model_version_given;
+    to->graph_given = from->graph_given;
     to->producer_name = ig_arena_str(arena, from->producer_name, &ok);
     to->producer_version = ig_arena_str(arena, from->producer_version, &ok);
     to->domain = ig_arena_str(arena, from->domain, &ok);
     to->doc = ig_arena_str(arena, from->doc, &ok);
-    to->unknown = from->unknown;
+    to->unknown = copy_span(c, from->unknown);
     for (size_t i = 0; ok && i < from->buffers.n; i++) ok = ig_model_keep(to, ig_buffer_retain(from->buffers.items[i]));
     for (size_t i = 0; ok && i < from->configurations.n; i++)
         ok = IG_PUSH(arena, &to->configurations, from->configurations.items[i]);

@@ -244,7 +244,7 @@ struct ig_model {
     ig_opsets opsets;
     int64_t ir_version; /* 0: not given */
     int64_t model_version;
-    bool ir_version_given, model_version_given;
+    bool ir_version_given, model_version_given, graph_given; /* by the file */
     ig_str producer_name, producer_version, domain, doc;
     ig_props props;
     IG_VEC(ig_span) configurations; /* ONNX DeviceConfigurationProto messages as they were */
