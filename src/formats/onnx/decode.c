@@ -333,6 +333,7 @@ static ig_status read_model_parts(ig_onnx_reader *r, const ig_onnx_model *pb, ig
     m->ir_version_given = pb->has_ir_version;
     m->model_version = pb->model_version;
     m->model_version_given = pb->has_model_version;
+    m->graph_given = pb->graph != NULL;
     m->producer_name = pb->producer_name;
     m->producer_version = pb->producer_version;
     m->domain = pb->domain;

@@ -33,5 +33,5 @@ const ig_format ig_format_onnx = {
     .extensions = "onnx pb",
     .probe = probe,
     .read = ig_onnx_read,
-    .write = NULL,
+    .write = ig_onnx_write,
 };

@@ -4,6 +4,8 @@
 
 #include "formats/format.h"
 
+extern const ig_format ig_format_onnx;
+
 ig_status ig_onnx_read(ig_model *model, const ig_source *source, ig_error *err);
 ig_status ig_onnx_write(ig_model *model, const ig_target *target, ig_error *err);
 
