@@ -68,7 +68,28 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
 #define IG_EACH(i, n) _Pragma("GCC ivdep") for (size_t i = 0; i < (n); i++)
 #endif
 
-/* A loop `name` from elements `x` of type A to type R; the expression can use `params`. */
+/* A loop `name` from elements `x` of type A to type R. The expression can use `p`, a copy of the parameters of type P. */
+#define IG_LOOP_1P(name, R, A, P, expr)                                                                                        \
+    static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
+        R *out = out_;                                                                                                         \
+        const A *in0 = in_[0];                                                                                                 \
+        const P p = *(const P *)params;                                                                                        \
+        IG_UNUSED(p);                                                                                                          \
+        if (step_[0]) {                                                                                                        \
+            IG_EACH (i, n) {                                                                                                   \
+                const A x = in0[i];                                                                                            \
+                out[i] = (R)(expr);                                                                                            \
+            }                                                                                                                  \
+            return;                                                                                                            \
+        }                                                                                                                      \
+        const A x = in0[0];                                                                                                    \
+        const R value = (R)(expr);                                                                                             \
+        IG_EACH (i, n) {                                                                                                       \
+            out[i] = value;                                                                                                    \
+        }                                                                                                                      \
+    }
+
+/* The same without parameters. */
 #define IG_LOOP_1(name, R, A, expr)                                                                                            \
     static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
         R *out = out_;                                                                                                         \
@@ -130,8 +151,9 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
         const A *in0 = in_[0];                                                                                                 \
         const B *in1 = in_[1];                                                                                                 \
         const C *in2 = in_[2];                                                                                                 \
+        size_t step0 = step_[0], step1 = step_[1], step2 = step_[2];                                                           \
         IG_UNUSED(params);                                                                                                     \
-        if (step_[0] && step_[1] && step_[2]) {                                                                                \
+        if (step0 && step1 && step2) {                                                                                         \
             IG_EACH (i, n) {                                                                                                   \
                 const A x = in0[i];                                                                                            \
                 const B y = in1[i];                                                                                            \
@@ -140,7 +162,24 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
             }                                                                                                                  \
             return;                                                                                                            \
         }                                                                                                                      \
-        size_t step0 = step_[0], step1 = step_[1], step2 = step_[2];                                                           \
+        if (step0 && step1) {                                                                                                  \
+            const C z = in2[0];                                                                                                \
+            IG_EACH (i, n) {                                                                                                   \
+                const A x = in0[i];                                                                                            \
+                const B y = in1[i];                                                                                            \
+                out[i] = (R)(expr);                                                                                            \
+            }                                                                                                                  \
+            return;                                                                                                            \
+        }                                                                                                                      \
+        if (step0 && step2) {                                                                                                  \
+            const B y = in1[0];                                                                                                \
+            IG_EACH (i, n) {                                                                                                   \
+                const A x = in0[i];                                                                                            \
+                const C z = in2[i];                                                                                            \
+                out[i] = (R)(expr);                                                                                            \
+            }                                                                                                                  \
+            return;                                                                                                            \
+        }                                                                                                                      \
         IG_EACH (i, n) {                                                                                                       \
             const A x = in0[i * step0];                                                                                        \
             const B y = in1[i * step1];                                                                                        \
