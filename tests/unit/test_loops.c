@@ -115,7 +115,7 @@ static void loops_broadcast(void **state) {
     IG_UNUSED(state);
     fixture f;
     start(&f);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < 100; i++) {
         check_once(&f, &sub[0], IG_F32, IG_F32, 2, false);
         check_once(&f, &sub[0], IG_F16, IG_F16, 2, false);
         check_once(&f, ig_loop_pick(sub, 2, IG_I4), IG_I4, IG_I8, 2, false);

@@ -2,11 +2,11 @@
 #include "ops/math/elementwise.h"
 
 /* Anything but 0 is true, also where a file's bytes say 2. */
-#define LOGIC_OP(symbol, text, expr, content)                                                                                  \
+#define LOGIC_OP(symbol, text, since, expr, content)                                                                           \
     IG_LOOP_2(symbol, bool, uint8_t, uint8_t, expr)                                                                            \
     static const ig_loop symbol##_loops[] = {{symbol, IG_BOOL, {IG_BOOL, IG_BOOL}}};                                           \
     static ig_status infer_##symbol(ig_infer *c) { return ig_infer_binary(c, IG_BOOL, content); }                              \
-    IG_BINARY_OP(symbol, text, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_##symbol, symbol##_loops, 0)
+    IG_BINARY_OP(symbol, text, since, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_##symbol, symbol##_loops, 0)
 
 static ig_dim truth(bool known, bool value) { return known ? ig_dim_of(value) : ig_dim_unknown(); }
 
@@ -29,14 +29,14 @@ static ig_dim content_not(ig_syms *syms, ig_dim x) {
     return truth(ig_dim_known(x), x.value == 0);
 }
 
-LOGIC_OP(and, "And", x &&y, content_and)
-LOGIC_OP(or, "Or", x || y, content_or)
-LOGIC_OP(xor, "Xor", !x != !y, content_xor)
+LOGIC_OP(and, "And", 1, x &&y, content_and)
+LOGIC_OP(or, "Or", 1, x || y, content_or)
+LOGIC_OP(xor, "Xor", 1, !x != !y, content_xor)
 
 IG_LOOP_1(not, bool, uint8_t, !x)
 static const ig_loop not_loops[] = {{not, IG_BOOL, {IG_BOOL}}};
 static ig_status infer_not(ig_infer *c) { return ig_infer_unary(c, content_not); }
-IG_UNARY_OP(not, "Not", IG_OP_INPLACE, infer_not, not_loops, 0)
+IG_UNARY_OP(not, "Not", 1, IG_OP_INPLACE, infer_not, not_loops, 0)
 
 /* -------------------------------------------------------------------------------------------------------- comparisons */
 
@@ -68,16 +68,16 @@ static ig_dim content_greater_or_equal(ig_syms *syms, ig_dim x, ig_dim y) {
     IG_LOOP_2(name##_f32, bool, float, float, x op y)                                                                          \
     IG_LOOP_2(name##_f64, bool, double, double, x op y)
 
-#define COMPARE_OP(symbol, text, op)                                                                                           \
+#define COMPARE_OP(symbol, text, since, op)                                                                                    \
     COMPARE_LOOPS(symbol, op)                                                                                                  \
     static const ig_loop symbol##_loops[] = {IG_NUMBER_ROWS(IG_ROW_2_BOOL, symbol)};                                           \
     static ig_status infer_##symbol(ig_infer *c) { return ig_infer_binary(c, IG_BOOL, content_##symbol); }                     \
-    IG_BINARY_OP(symbol, text, 0, infer_##symbol, symbol##_loops, 0)
+    IG_BINARY_OP(symbol, text, since, 0, infer_##symbol, symbol##_loops, 0)
 
-COMPARE_OP(greater, "Greater", >)
-COMPARE_OP(greater_or_equal, "GreaterOrEqual", >=)
-COMPARE_OP(less, "Less", <)
-COMPARE_OP(less_or_equal, "LessOrEqual", <=)
+COMPARE_OP(greater, "Greater", 1, >)
+COMPARE_OP(greater_or_equal, "GreaterOrEqual", 12, >=)
+COMPARE_OP(less, "Less", 1, <)
+COMPARE_OP(less_or_equal, "LessOrEqual", 12, <=)
 
 COMPARE_LOOPS(equal, ==)
 IG_LOOP_2(equal_bool, bool, uint8_t, uint8_t, !x == !y)
@@ -85,4 +85,4 @@ IG_LOOP_2(equal_string, bool, ig_str, ig_str, ig_str_eq(x, y))
 static const ig_loop equal_loops[] = {IG_NUMBER_ROWS(IG_ROW_2_BOOL, equal), IG_ROW_2_BOOL(equal_bool, IG_BOOL),
                                       IG_ROW_2_BOOL(equal_string, IG_STRING)};
 static ig_status infer_equal(ig_infer *c) { return ig_infer_binary(c, IG_BOOL, content_equal); }
-IG_BINARY_OP(equal, "Equal", 0, infer_equal, equal_loops, 0)
+IG_BINARY_OP(equal, "Equal", 1, 0, infer_equal, equal_loops, 0)

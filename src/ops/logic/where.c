@@ -85,4 +85,4 @@ static ig_status infer(ig_infer *c) {
     return infer_content(c);
 }
 
-IG_ELEMENTWISE(where, "Where", 0, infer, run)
+IG_ELEMENTWISE(where, "Where", 9, 0, infer, run)

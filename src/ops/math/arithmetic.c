@@ -77,14 +77,14 @@ static ig_status infer_mod(ig_infer *c) {
     return ig_infer_binary(c, 0, ig_attr_int(c->node, "fmod") ? content_rem : content_mod);
 }
 
-IG_BINARY_OP(add, "Add", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_add, add, 0)
-IG_BINARY_OP(sub, "Sub", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_sub, sub, 0)
-IG_BINARY_OP(mul, "Mul", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_mul, mul, 0)
-IG_BINARY_OP(div, "Div", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_div, div_loops, 0)
+IG_BINARY_OP(add, "Add", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_add, add, 0)
+IG_BINARY_OP(sub, "Sub", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_sub, sub, 0)
+IG_BINARY_OP(mul, "Mul", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_mul, mul, 0)
+IG_BINARY_OP(div, "Div", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_div, div_loops, 0)
 
 static ig_status run_mod(ig_call *c) {
     if (ig_attr_int(c->node, "fmod")) return ig_binary_call(c, rem_loops, IG_COUNT_OF(rem_loops), NULL, IG_GRAIN_HEAVY);
     return ig_binary_call(c, mod_loops, IG_COUNT_OF(mod_loops), NULL, IG_GRAIN_HEAVY);
 }
 
-IG_ELEMENTWISE(mod, "Mod", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_mod, run_mod)
+IG_ELEMENTWISE(mod, "Mod", 10, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_mod, run_mod)

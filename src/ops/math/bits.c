@@ -35,31 +35,31 @@ static ig_status run_shift(ig_call *c) {
     return ig_loop_call(c, right_loops, IG_COUNT_OF(right_loops), NULL, 0);
 }
 
-IG_ELEMENTWISE(bit_shift, "BitShift", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_shift, run_shift)
+IG_ELEMENTWISE(bit_shift, "BitShift", 11, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_shift, run_shift)
 
 /* Bits have no sign: one loop for each size. */
 #define BITS_ROWS(ROW, name)                                                                                                   \
     ROW(name##_8, IG_U8), ROW(name##_8, IG_I8), ROW(name##_16, IG_U16), ROW(name##_16, IG_I16), ROW(name##_32, IG_U32),        \
         ROW(name##_32, IG_I32), ROW(name##_64, IG_U64), ROW(name##_64, IG_I64)
 
-#define BITS_OP(symbol, text, op)                                                                                              \
+#define BITS_OP(symbol, text, since, op)                                                                                       \
     IG_LOOP_2(symbol##_8, uint8_t, uint8_t, uint8_t, x op y)                                                                   \
     IG_LOOP_2(symbol##_16, uint16_t, uint16_t, uint16_t, x op y)                                                               \
     IG_LOOP_2(symbol##_32, uint32_t, uint32_t, uint32_t, x op y)                                                               \
     IG_LOOP_2(symbol##_64, uint64_t, uint64_t, uint64_t, x op y)                                                               \
     static const ig_loop symbol##_loops[] = {BITS_ROWS(IG_ROW_2, symbol)};                                                     \
-    IG_BINARY_OP(symbol, text, IG_OP_INPLACE | IG_OP_INPLACE_1, ig_infer_broadcast, symbol##_loops, 0)
+    IG_BINARY_OP(symbol, text, since, IG_OP_INPLACE | IG_OP_INPLACE_1, ig_infer_broadcast, symbol##_loops, 0)
 
-BITS_OP(bitwise_and, "BitwiseAnd", &)
-BITS_OP(bitwise_or, "BitwiseOr", |)
-BITS_OP(bitwise_xor, "BitwiseXor", ^)
+BITS_OP(bitwise_and, "BitwiseAnd", 18, &)
+BITS_OP(bitwise_or, "BitwiseOr", 18, |)
+BITS_OP(bitwise_xor, "BitwiseXor", 18, ^)
 
 IG_LOOP_1(bitwise_not_8, uint8_t, uint8_t, ~x)
 IG_LOOP_1(bitwise_not_16, uint16_t, uint16_t, ~x)
 IG_LOOP_1(bitwise_not_32, uint32_t, uint32_t, ~x)
 IG_LOOP_1(bitwise_not_64, uint64_t, uint64_t, ~x)
 static const ig_loop bitwise_not_loops[] = {BITS_ROWS(IG_ROW_1, bitwise_not)};
-IG_UNARY_OP(bitwise_not, "BitwiseNot", IG_OP_INPLACE, ig_infer_same, bitwise_not_loops, 0)
+IG_UNARY_OP(bitwise_not, "BitwiseNot", 18, IG_OP_INPLACE, ig_infer_same, bitwise_not_loops, 0)
 
 static ig_status infer_bit_cast(ig_infer *c) {
     int64_t to = ig_attr_int(c->node, "to");
@@ -78,4 +78,4 @@ static ig_status run_bit_cast(ig_call *c) {
     return IG_OK;
 }
 
-IG_ELEMENTWISE(bit_cast, "BitCast", IG_OP_INPLACE, infer_bit_cast, run_bit_cast)
+IG_ELEMENTWISE(bit_cast, "BitCast", 26, IG_OP_INPLACE, infer_bit_cast, run_bit_cast)

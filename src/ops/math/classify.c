@@ -25,5 +25,5 @@ static ig_status run_is_inf(ig_call *c) {
     return ig_loop_call(c, is_inf_loops, IG_COUNT_OF(is_inf_loops), &which, 0);
 }
 
-IG_UNARY_OP(is_nan, "IsNaN", 0, infer, is_nan_loops, 0)
-IG_ELEMENTWISE(is_inf, "IsInf", 0, infer, run_is_inf)
+IG_UNARY_OP(is_nan, "IsNaN", 9, 0, infer, is_nan_loops, 0)
+IG_ELEMENTWISE(is_inf, "IsInf", 10, 0, infer, run_is_inf)

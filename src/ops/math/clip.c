@@ -87,4 +87,4 @@ static ig_status infer_clip(ig_infer *c) {
     return ig_infer_same(c);
 }
 
-IG_ELEMENTWISE(clip, "Clip", IG_OP_INPLACE, infer_clip, run_clip)
+IG_ELEMENTWISE(clip, "Clip", 1, IG_OP_INPLACE, infer_clip, run_clip)

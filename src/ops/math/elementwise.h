@@ -25,16 +25,16 @@ ig_status ig_binary_call(ig_call *c, const ig_loop *loops, size_t n, const void 
 ig_status ig_binary_operands(ig_call *c, ig_operand *in, int64_t dims[IG_MAX_RANK]);
 
 /* ig_op_<symbol> for all versions of an operator of ai.onnx. */
-#define IG_ELEMENTWISE(symbol, text, flags_, infer_, run_)                                                                     \
-    const ig_op ig_op_##symbol = {.domain = "", .name = text, .since = 1, .flags = flags_, .infer = infer_, .run = run_};
+#define IG_ELEMENTWISE(symbol, text, since_, flags_, infer_, run_)                                                             \
+    const ig_op ig_op_##symbol = {.domain = "", .name = text, .since = since_, .flags = flags_, .infer = infer_, .run = run_};
 
-#define IG_UNARY_OP(symbol, text, flags, infer, loops, grain)                                                                  \
+#define IG_UNARY_OP(symbol, text, since, flags, infer, loops, grain)                                                           \
     static ig_status run_##symbol(ig_call *c) { return ig_loop_call(c, loops, IG_COUNT_OF(loops), NULL, grain); }              \
-    IG_ELEMENTWISE(symbol, text, flags, infer, run_##symbol)
+    IG_ELEMENTWISE(symbol, text, since, flags, infer, run_##symbol)
 
-#define IG_BINARY_OP(symbol, text, flags, infer, loops, grain)                                                                 \
+#define IG_BINARY_OP(symbol, text, since, flags, infer, loops, grain)                                                          \
     static ig_status run_##symbol(ig_call *c) { return ig_binary_call(c, loops, IG_COUNT_OF(loops), NULL, grain); }            \
-    IG_ELEMENTWISE(symbol, text, flags, infer, run_##symbol)
+    IG_ELEMENTWISE(symbol, text, since, flags, infer, run_##symbol)
 
 /* Rows of a table: a loop whose inputs have type T, and whose output has it too or is true or false. */
 #define IG_ROW_1(fn, T)                                                                                                        \

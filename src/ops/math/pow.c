@@ -56,4 +56,4 @@ static ig_dim content_pow(ig_syms *syms, ig_dim x, ig_dim y) {
 
 static ig_status infer_pow(ig_infer *c) { return ig_infer_binary(c, 0, content_pow); }
 
-IG_ELEMENTWISE(pow, "Pow", IG_OP_INPLACE, infer_pow, run_pow)
+IG_ELEMENTWISE(pow, "Pow", 1, IG_OP_INPLACE, infer_pow, run_pow)

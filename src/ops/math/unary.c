@@ -47,43 +47,44 @@ static ig_status infer_neg(ig_infer *c) { return ig_infer_unary(c, content_neg);
 static ig_status infer_abs(ig_infer *c) { return ig_infer_unary(c, content_abs); }
 static ig_status infer_sign(ig_infer *c) { return ig_infer_unary(c, content_sign); }
 
-IG_UNARY_OP(neg, "Neg", IG_OP_INPLACE, infer_neg, neg_loops, 0)
-IG_UNARY_OP(abs, "Abs", IG_OP_INPLACE, infer_abs, abs_loops, 0)
-IG_UNARY_OP(sign, "Sign", IG_OP_INPLACE, infer_sign, sign_loops, 0)
+IG_UNARY_OP(neg, "Neg", 1, IG_OP_INPLACE, infer_neg, neg_loops, 0)
+IG_UNARY_OP(abs, "Abs", 1, IG_OP_INPLACE, infer_abs, abs_loops, 0)
+IG_UNARY_OP(sign, "Sign", 9, IG_OP_INPLACE, infer_sign, sign_loops, 0)
 
 /* ------------------------------------------------------------------------------------------- reals of few instructions */
 
 #define SQRT(x) _Generic((x), float : sqrtf, double : sqrt)(x)
 
-#define REAL_OP(symbol, text, expr, grain)                                                                                     \
+#define REAL_OP(symbol, text, since, expr, grain)                                                                              \
     IG_REAL_LOOPS_1(symbol, expr)                                                                                              \
     static const ig_loop symbol##_loops[] = {IG_REAL_ROWS(IG_ROW_1, symbol)};                                                  \
-    IG_UNARY_OP(symbol, text, IG_OP_INPLACE, ig_infer_same, symbol##_loops, grain)
+    IG_UNARY_OP(symbol, text, since, IG_OP_INPLACE, ig_infer_same, symbol##_loops, grain)
 
-REAL_OP(round, "Round", IG_ROUND(x), 0)
-REAL_OP(floor, "Floor", IG_ROUND(x) - (IG_ROUND(x) > x), 0)
-REAL_OP(ceil, "Ceil", -(IG_ROUND(-x) - (IG_ROUND(-x) > -x)), 0)
-REAL_OP(sqrt, "Sqrt", SQRT(x), 0)
-REAL_OP(reciprocal, "Reciprocal", 1 / x, 0)
+REAL_OP(round, "Round", 11, IG_ROUND(x), 0)
+REAL_OP(floor, "Floor", 1, IG_ROUND(x) - (IG_ROUND(x) > x), 0)
+REAL_OP(ceil, "Ceil", 1, -(IG_ROUND(-x) - (IG_ROUND(-x) > -x)), 0)
+REAL_OP(sqrt, "Sqrt", 1, SQRT(x), 0)
+REAL_OP(reciprocal, "Reciprocal", 1, 1 / x, 0)
 
 /* ---------------------------------------------------------------------------------------------------- transcendentals */
 
-#define LIBM_OP(symbol, text, fn) REAL_OP(symbol, text, _Generic((x), float : fn##f, double : fn)(x), IG_GRAIN_HEAVY)
+#define LIBM_OP(symbol, text, since, fn)                                                                                       \
+    REAL_OP(symbol, text, since, _Generic((x), float : fn##f, double : fn)(x), IG_GRAIN_HEAVY)
 
-REAL_OP(exp, "Exp", IG_EXP(x), IG_GRAIN_HEAVY)
-REAL_OP(tanh, "Tanh", IG_TANH(x), IG_GRAIN_HEAVY)
-LIBM_OP(log, "Log", log)
-LIBM_OP(sin, "Sin", sin)
-LIBM_OP(cos, "Cos", cos)
-LIBM_OP(tan, "Tan", tan)
-LIBM_OP(asin, "Asin", asin)
-LIBM_OP(acos, "Acos", acos)
-LIBM_OP(atan, "Atan", atan)
-LIBM_OP(sinh, "Sinh", sinh)
-LIBM_OP(cosh, "Cosh", cosh)
-LIBM_OP(asinh, "Asinh", asinh)
-LIBM_OP(acosh, "Acosh", acosh)
-LIBM_OP(atanh, "Atanh", atanh)
+REAL_OP(exp, "Exp", 1, IG_EXP(x), IG_GRAIN_HEAVY)
+REAL_OP(tanh, "Tanh", 1, IG_TANH(x), IG_GRAIN_HEAVY)
+LIBM_OP(log, "Log", 1, log)
+LIBM_OP(sin, "Sin", 7, sin)
+LIBM_OP(cos, "Cos", 7, cos)
+LIBM_OP(tan, "Tan", 7, tan)
+LIBM_OP(asin, "Asin", 7, asin)
+LIBM_OP(acos, "Acos", 7, acos)
+LIBM_OP(atan, "Atan", 7, atan)
+LIBM_OP(sinh, "Sinh", 9, sinh)
+LIBM_OP(cosh, "Cosh", 9, cosh)
+LIBM_OP(asinh, "Asinh", 9, asinh)
+LIBM_OP(acosh, "Acosh", 9, acosh)
+LIBM_OP(atanh, "Atanh", 9, atanh)
 
 /* Erf took whole numbers in opset 9: the result is truncated. */
 IG_REAL_LOOPS_1(erf, IG_ERF(x))
@@ -98,4 +99,4 @@ static ig_status run_erf(ig_call *c) {
     return ig_loop_run(c, &job);
 }
 
-IG_ELEMENTWISE(erf, "Erf", IG_OP_INPLACE, ig_infer_same, run_erf)
+IG_ELEMENTWISE(erf, "Erf", 9, IG_OP_INPLACE, ig_infer_same, run_erf)

@@ -3,12 +3,12 @@
 
 IG_UNSIGNED_LOOPS_2(max, x > y ? x : y)
 IG_SIGNED_LOOPS_2(max, x > y ? x : y)
-IG_REAL_LOOPS_2(max, (x > y) | (x != x) ? x : y)
+IG_REAL_LOOPS_2(max, ((x > y) | (x != x)) ? x : y)
 static const ig_loop max_loops[] = {IG_NUMBER_ROWS(IG_ROW_2, max)};
 
 IG_UNSIGNED_LOOPS_2(min, x < y ? x : y)
 IG_SIGNED_LOOPS_2(min, x < y ? x : y)
-IG_REAL_LOOPS_2(min, (x < y) | (x != x) ? x : y)
+IG_REAL_LOOPS_2(min, ((x < y) | (x != x)) ? x : y)
 static const ig_loop min_loops[] = {IG_NUMBER_ROWS(IG_ROW_2, min)};
 
 IG_REAL_LOOPS_2(add, x + y)
@@ -57,7 +57,7 @@ static ig_status infer(ig_infer *c, ig_content_2 content) {
 static ig_status infer_max(ig_infer *c) { return infer(c, ig_dim_max); }
 static ig_status infer_min(ig_infer *c) { return infer(c, ig_dim_min); }
 
-IG_ELEMENTWISE(max, "Max", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_max, run_max)
-IG_ELEMENTWISE(min, "Min", IG_OP_INPLACE | IG_OP_INPLACE_1, infer_min, run_min)
-IG_ELEMENTWISE(sum, "Sum", IG_OP_INPLACE | IG_OP_INPLACE_1, ig_infer_broadcast, run_sum)
-IG_ELEMENTWISE(mean, "Mean", IG_OP_INPLACE | IG_OP_INPLACE_1, ig_infer_broadcast, run_mean)
+IG_ELEMENTWISE(max, "Max", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_max, run_max)
+IG_ELEMENTWISE(min, "Min", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_min, run_min)
+IG_ELEMENTWISE(sum, "Sum", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, ig_infer_broadcast, run_sum)
+IG_ELEMENTWISE(mean, "Mean", 1, IG_OP_INPLACE | IG_OP_INPLACE_1, ig_infer_broadcast, run_mean)
