@@ -1,5 +1,5 @@
-/* What inference functions of operators are written with. Used before the first run with symbolic dims, and between the nodes of
- * a run with numbers, where every microsecond counts. */
+/* What inference functions of operators are written with. Used before the first run with symbolic dims, and between the nodes
+ * of a run with numbers, where every microsecond counts. */
 #include "ops/op.h"
 
 #include <stdarg.h>
