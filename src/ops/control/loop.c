@@ -58,8 +58,7 @@ static ig_status infer(ig_infer *c) {
         return ig_infer_fail(c, "the node has %zu outputs, the body gives %zu besides the condition", c->n_out, n - 1);
     for (size_t i = 0; i < c->n_out; i++) {
         bool bad = false;
-        const ig_type *t =
-            i < n_carried ? in[i + 2] : ig_type_stack(c->arena, out[i + 1], 0, ig_dim_unknown(), &bad);
+        const ig_type *t = i < n_carried ? in[i + 2] : ig_type_stack(c->arena, out[i + 1], 0, ig_dim_unknown(), &bad);
         IG_TRY(ig_infer_set_type(c, i, !t && i < n_carried ? out[i + 1] : t));
     }
     return IG_OK;

@@ -29,7 +29,7 @@ static bool is_reversed(const ig_node *node, const char *name, size_t i) { retur
 typedef struct scan_types {
     ig_infer *c;
     size_t n_states, n_scans, first;
-    int lead;       /* batch axes in front: 1 in version 8 */
+    int lead; /* batch axes in front: 1 in version 8 */
     ig_dim batch, length;
 } scan_types;
 
@@ -257,8 +257,8 @@ static ig_status measure(scan *s, batch *b) {
     for (int64_t i = 0; i < b->size; i++) {
         int64_t n = ((const int64_t *)b->lengths->data)[i];
         if (n < 0 || n > b->length)
-            return ig_call_fail(c, "sequence_lens[%lld] is %lld, the sequences have %lld positions", (long long)i,
-                                (long long)n, (long long)b->length);
+            return ig_call_fail(c, "sequence_lens[%lld] is %lld, the sequences have %lld positions", (long long)i, (long long)n,
+                                (long long)b->length);
     }
     return IG_OK;
 }
@@ -281,8 +281,7 @@ static ig_status run_entry(scan *s, batch *b, int64_t at) {
 
 static ig_status finish_batch(scan *s, batch *b) {
     ig_call *c = s->c;
-    for (size_t i = 0; i < s->n_states; i++)
-        IG_TRY(ig_rows_finish(c, &b->finals[i], i, 0, false, &s->body->outputs.items[i]));
+    for (size_t i = 0; i < s->n_states; i++) IG_TRY(ig_rows_finish(c, &b->finals[i], i, 0, false, &s->body->outputs.items[i]));
     for (size_t i = 0; i < s->n_rows; i++) {
         size_t o = s->n_states + i;
         if (o >= c->n_out || !c->wanted[o]) continue;

@@ -1,5 +1,5 @@
-/* SequenceMap: version 17. Runs a graph for each entry of a sequence; further inputs are sequences of the same length or tensors
- * that every run gets. */
+/* SequenceMap: version 17. Runs a graph for each entry of a sequence; further inputs are sequences of the same length or
+ * tensors that every run gets. */
 #include "ops/control/control.h"
 
 static ig_status infer(ig_infer *c) {

@@ -1,0 +1,67 @@
+/* What the operators of ai.onnx.ml share. Where the specification is silent they do what onnxruntime does, because models are
+ * exported and tested against it. */
+#ifndef IG_OPS_ML_ML_H
+#define IG_OPS_ML_ML_H
+
+#include "ops/op.h"
+
+#define IG_ML "ai.onnx.ml"
+
+typedef enum ig_post { IG_POST_NONE, IG_POST_SOFTMAX, IG_POST_LOGISTIC, IG_POST_SOFTMAX_ZERO, IG_POST_PROBIT } ig_post;
+
+/* From the attribute post_transform; false for a word that is none. */
+bool ig_post_of(const ig_node *node, ig_post *post);
+
+/* How one score of a binary classifier becomes two. */
+typedef enum ig_second {
+    IG_SECOND_NONE = -1, /* it doesn't */
+    IG_SECOND_ONE_MINUS, /* probabilities: 1 - s, s */
+    IG_SECOND_NEGATED,   /* margins: -s, s; logistic of both when that is the transform */
+} ig_second;
+
+/* Transforms n scores in place. One score becomes two (room for them is there) as `second` says. Returns how many there are. */
+size_t ig_post_apply(float *scores, size_t n, ig_post post, ig_second second);
+
+float ig_logistic(float x);
+
+/* Rows and columns of an input matrix; a vector is one row. False for other ranks. Further dims are folded into columns only
+ * for operators that say so. */
+bool ig_ml_matrix(const ig_tensor *x, size_t *rows, size_t *columns);
+/* All elements as floats: the tensor's own or converted into scratch memory. NULL: out of memory. */
+const float *ig_ml_floats(ig_call *c, const ig_tensor *x);
+float ig_dot(const float *a, const float *b, size_t n);
+
+/* Shape of outputs of classifiers and regressors: rows of input 0. False when unknown. */
+bool ig_ml_rows(ig_infer *c, ig_dim *rows);
+ig_status ig_ml_set_rows(ig_infer *c, size_t o, ig_dtype dtype, ig_dim rows);
+ig_status ig_ml_set_matrix(ig_infer *c, size_t o, ig_dtype dtype, ig_dim rows, int64_t columns);
+
+/* Class labels: strings or integers. */
+typedef struct ig_labels {
+    const ig_str *strings;
+    const int64_t *ints;
+    size_t n;
+} ig_labels;
+ig_labels ig_labels_of(const ig_node *node, const char *strings, const char *ints);
+/* Sets label k of a tensor; false when memory runs out. */
+bool ig_label_set(ig_tensor *t, size_t k, const ig_labels *labels, size_t label);
+
+/* A hash table from strings or 64-bit keys to positions. */
+typedef struct ig_table {
+    size_t n_slots;
+    struct ig_table_slot {
+        ig_str text;
+        int64_t number;
+        size_t position; /* + 1; 0: free */
+    } * slots;
+} ig_table;
+/* Room for n keys in memory of ig_table_bytes(n). The first of equal keys wins. */
+size_t ig_table_bytes(size_t n);
+void ig_table_init(ig_table *table, void *memory, size_t n);
+void ig_table_add_string(ig_table *table, ig_str key, size_t position);
+void ig_table_add_number(ig_table *table, int64_t key, size_t position);
+/* SIZE_MAX when absent. */
+size_t ig_table_string(const ig_table *table, ig_str key);
+size_t ig_table_number(const ig_table *table, int64_t key);
+
+#endif
