@@ -24,9 +24,9 @@
 extern "C" {
 #endif
 
-#define IG_VERSION_MAJOR 0
-#define IG_VERSION_MINOR 1
-#define IG_VERSION_PATCH 0
+#define IG_VERSION_MAJOR  0
+#define IG_VERSION_MINOR  1
+#define IG_VERSION_PATCH  0
 #define IG_VERSION_STRING "0.1.0"
 
 #if defined(_WIN32)
@@ -74,6 +74,11 @@ typedef struct ig_str {
     const char *s;
     size_t n;
 } ig_str;
+
+/* Copies `text` to `out` (of `size` bytes, NUL-terminated, cut when too long) so that it can be shown anywhere: control
+ * characters other than line breaks, characters that turn or hide text, and bytes that aren't UTF-8 become \xNN. Returns the
+ * length. */
+IG_API size_t ig_text_clean(char *out, size_t size, ig_str text);
 
 /* ------------------------------------------------------------------------------------------------------------ context */
 
@@ -253,10 +258,10 @@ typedef struct ig_read_options {
     int rank; /* of dims; dims NULL: unknown shape */
     const int64_t *dims;
     /* pictures */
-    const char *layout;   /* "nchw" or "nhwc" [where dims have 1, 3 or 4 channels, else nchw] */
+    const char *layout;        /* "nchw" or "nhwc" [where dims have 1, 3 or 4 channels, else nchw] */
     const float *mean, *scale; /* per channel: (pixel - mean) * scale; pixel in 0…255 [0 and 1/255 for floats, 0 and 1 else] */
-    size_t n_mean, n_scale; /* 1 or one per channel */
-    bool bgr, crop;       /* channel order; keep the aspect ratio and cut the middle */
+    size_t n_mean, n_scale;    /* 1 or one per channel */
+    bool bgr, crop;            /* channel order; keep the aspect ratio and cut the middle */
 } ig_read_options;
 
 IG_API ig_status ig_tensor_read(ig_tensor **tensor, const char *path, const ig_read_options *options, ig_error *err);
@@ -277,12 +282,13 @@ IG_API ig_tensor *ig_tensors_get(const ig_tensors *tensors, const char *name); /
 typedef struct ig_write_options {
     size_t struct_size;
     ig_file_format format; /* [by the path's extension] */
-    bool raw_bits;  /* types that NumPy lacks as unsigned bits of the same width instead of exact wider values */
-    bool overwrite; /* an existing file; otherwise IG_E_ARGUMENT */
+    bool raw_bits;         /* types that NumPy lacks as unsigned bits of the same width instead of exact wider values */
+    bool overwrite;        /* an existing file; otherwise IG_E_ARGUMENT */
+    const ig_kind *kinds;  /* which message each tensor becomes in a .pb file: IG_KIND_OPTIONAL wraps it [its own kind] */
 } ig_write_options;
 
-IG_API ig_status ig_tensor_write(const ig_tensor *tensor, const char *name, const char *path,
-                                 const ig_write_options *options, ig_error *err);
+IG_API ig_status ig_tensor_write(const ig_tensor *tensor, const char *name, const char *path, const ig_write_options *options,
+                                 ig_error *err);
 /* One .npz file, or a folder with one file per tensor (name.npy …, for .pb output_<k>.pb by position). */
 IG_API ig_status ig_tensors_write(const ig_tensors *tensors, const char *path, const ig_write_options *options, ig_error *err);
 
@@ -292,10 +298,10 @@ typedef struct ig_model ig_model;
 
 typedef struct ig_open_options {
     size_t struct_size;
-    ig_context *context; /* [a new one with default limits] */
-    const char *format;  /* name of the format [found by content, then by name] */
+    ig_context *context;   /* [a new one with default limits] */
+    const char *format;    /* name of the format [found by content, then by name] */
     const char *signature; /* entry point of formats that have several [the default one] */
-    const char *weights; /* path of a separate weights file, for formats that need one */
+    const char *weights;   /* path of a separate weights file, for formats that need one */
 } ig_open_options;
 
 /* Opens a file (or folder) of any format. Weights stay in the mapped file. Only what can't be decoded at all is an error here;
@@ -309,7 +315,7 @@ IG_API ig_context *ig_model_context(ig_model *model);
 
 typedef struct ig_save_options {
     size_t struct_size;
-    const char *format;     /* [by the path's extension] */
+    const char *format; /* [by the path's extension] */
     bool overwrite;
     bool external;          /* put weights into a side file "<name>.data" [only when the model would pass 2 GB] */
     bool inline_external;   /* put external weights into the model file */
@@ -385,10 +391,11 @@ typedef struct ig_info {
     const ig_pair *metadata;
     uint64_t n_nodes, n_initializers, parameters, weight_bytes;
     uint64_t bytes_of[IG_DTYPE_COUNT], parameters_of[IG_DTYPE_COUNT];
-    bool work_known;            /* shapes sufficed for the next two */
-    uint64_t multiply_adds;     /* of one run */
-    uint64_t activation_bytes;  /* most that intermediate values need at once */
+    bool work_known;           /* shapes sufficed for the next two */
+    uint64_t multiply_adds;    /* of one run */
+    uint64_t activation_bytes; /* most that intermediate values need at once */
     uint64_t unsupported_nodes;
+    bool work_assumed; /* free dims were taken to be 1 for the work */
 } ig_info;
 IG_API ig_status ig_model_info(const ig_info **info, ig_model *model, ig_error *err);
 IG_API void ig_info_free(const ig_info *info);
@@ -423,7 +430,7 @@ typedef struct ig_session_options {
     uint64_t seed;    /* of random operators */
     const ig_dim_value *dims;
     size_t n_dims;
-    bool profile;     /* record the time of every node: ig_session_profile */
+    bool profile; /* record the time of every node: ig_session_profile */
 } ig_session_options;
 
 /* Gets a model ready to run. The session keeps what it needs of the model, which may be freed. IG_E_UNSUPPORTED names every
@@ -437,9 +444,11 @@ typedef struct ig_session_value {
     const char *type; /* "float[batch,3,224,224]" */
     ig_kind kind;
     ig_dtype dtype;
-    int rank;            /* -1: unknown */
-    const int64_t *dims; /* -1: not fixed */
-    bool has_default;    /* an input that need not be given */
+    int rank;             /* -1: unknown */
+    const int64_t *dims;  /* -1: not fixed */
+    bool has_default;     /* an input that need not be given */
+    ig_kind element_kind; /* of what a sequence, optional or map holds */
+    ig_dtype element;     /* of the tensors inside it, however deep */
 } ig_session_value;
 IG_API size_t ig_session_input_count(const ig_session *session);
 IG_API ig_session_value ig_session_input(const ig_session *session, size_t i);
@@ -451,12 +460,13 @@ typedef struct ig_run_options {
     const volatile bool *cancel; /* polled between nodes: true stops the run with IG_E_CANCELLED */
 } ig_run_options;
 
-/* Runs the graph. `names` and `inputs` pair up (n of them); inputs with a default may be left out. `wanted` (n_outputs names, or
- * NULL for the first n_outputs of the model) come out in `outputs`: an entry that is NULL gets a new tensor, which the caller
- * frees; an entry that holds a tensor of the right type and shape is written into. May be called from several threads at once. */
+/* Runs the graph. `names` and `inputs` pair up (n of them); inputs with a default may be left out. `wanted` (n_outputs names,
+ * or NULL for the first n_outputs of the model) come out in `outputs`: an entry that is NULL gets a new tensor, which the
+ * caller frees; an entry that holds a tensor of the right type and shape is written into. May be called from several threads at
+ * once. */
 IG_API ig_status ig_session_run(ig_session *session, const char *const *names, const ig_tensor *const *inputs, size_t n,
-                                const char *const *wanted, ig_tensor **outputs, size_t n_outputs,
-                                const ig_run_options *options, ig_error *err);
+                                const char *const *wanted, ig_tensor **outputs, size_t n_outputs, const ig_run_options *options,
+                                ig_error *err);
 
 /* A value with random content that suits an input: normal numbers for floats, 0 or 1 for integers;
  * dims that aren't fixed become 1 unless the session has a value for them. */
@@ -476,10 +486,10 @@ IG_API uint64_t ig_session_multiply_adds(const ig_session *session);
 
 /* How far two values are apart. */
 typedef struct ig_difference {
-    bool equal;       /* within the tolerances, same types and shapes */
+    bool equal; /* within the tolerances, same types and shapes */
     double max_abs, max_rel;
     uint64_t differing, total; /* elements outside the tolerances */
-    char reason[256]; /* "shape float[2,3], expected float[3,2]"; empty when equal */
+    char reason[256];          /* "shape float[2,3], expected float[3,2]"; empty when equal */
 } ig_difference;
 /* |actual - expected| <= atol + rtol * |expected|; NaN equals NaN; strings, booleans and integers exactly (integers within
  * atol). */

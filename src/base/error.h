@@ -14,7 +14,4 @@ void ig_error_at(ig_error *err, const char *format, ...) IG_PRINTF(2, 3);
 void ig_error_hint(ig_error *err, const char *format, ...) IG_PRINTF(2, 3);
 void ig_error_clear(ig_error *err);
 
-/* Copies `text` to `out` (of `size` bytes, NUL-terminated) with unsafe bytes escaped. Returns the length written. */
-size_t ig_text_clean(char *out, size_t size, ig_str text);
-
 #endif

@@ -103,6 +103,9 @@ static ig_status describe(ig_session *s, const ig_value_info *infos, size_t n, i
         v->kind = type ? type->kind : IG_KIND_NONE;
         v->dtype = type ? type->dtype : IG_UNDEFINED;
         v->has_default = infos[i].value && infos[i].value->constant;
+        const ig_type *of = type ? type->of : NULL;
+        v->element_kind = of ? of->kind : IG_KIND_NONE;
+        for (; of; of = of->of) v->element = of->kind == IG_KIND_MAP ? IG_UNDEFINED : of->dtype;
         ig_shape shape = ig_type_shape(type);
         v->rank = shape.rank;
         v->dims = dims;

@@ -141,9 +141,12 @@ static const ig_tensor_format *format_to_write(const char *path, ig_file_format 
     return NULL;
 }
 
-static ig_status write_file(const ig_tensor *tensor, const ig_tensors *tensors, ig_context *context, const char *name,
-                            const char *path, const ig_tensor_format *format, const ig_write_options *o, ig_error *err) {
+/* Writes `tensor`, number `i` of what is written, or for an archive all of `tensors`. */
+static ig_status write_file(const ig_tensor *tensor, const ig_tensors *tensors, size_t i, const char *name, const char *path,
+                            const ig_tensor_format *format, const ig_write_options *o, ig_error *err) {
+    ig_context *context = tensors ? ig_tensors_context(tensors) : tensor->context;
     ig_store store = {.context = context, .name = name, .raw_bits = o->raw_bits, .err = err};
+    if (o->kinds && format->any_kind) store.kind = o->kinds[i];
     IG_TRY(ig_file_create(&store.file, context, path, o->overwrite, err));
     locale l = enter_c_locale();
     ig_status status = tensors ? ig_npz_store(&store, tensors) : format->write(&store, tensor);
@@ -172,7 +175,7 @@ ig_status ig_tensor_write(const ig_tensor *tensor, const char *name, const char 
     ig_options_copy(&o, sizeof o, options);
     const ig_tensor_format *format = format_to_write(path, o.format, err);
     if (!format) return IG_E_ARGUMENT;
-    if (format->id != IG_FILE_NPZ) return write_file(tensor, NULL, tensor->context, name, path, format, &o, err);
+    if (format->id != IG_FILE_NPZ) return write_file(tensor, NULL, 0, name, path, format, &o, err);
     ig_tensors *one;
     IG_TRY(ig_tensors_create(&one, tensor->context, err));
     ig_status status = ig_tensors_set(one, name ? name : "arr_0", (ig_tensor *)(uintptr_t)tensor, err);
@@ -220,8 +223,8 @@ static ig_status name_files(const char **paths, ig_arena *arena, const ig_tensor
     return IG_OK;
 }
 
-static ig_status write_folder(const ig_tensors *tensors, ig_context *context, const char *folder,
-                              const ig_tensor_format *format, const ig_write_options *o, ig_arena *arena, ig_error *err) {
+static ig_status write_folder(const ig_tensors *tensors, const char *folder, const ig_tensor_format *format,
+                              const ig_write_options *o, ig_arena *arena, ig_error *err) {
     size_t n = ig_tensors_count(tensors);
     const char **paths = IG_NEW_ARRAY(arena, const char *, n);
     if (!paths) return ig_oom(err);
@@ -234,7 +237,7 @@ static ig_status write_folder(const ig_tensors *tensors, ig_context *context, co
     }
     IG_TRY(ig_folder_create(folder, err));
     for (size_t i = 0; i < n; i++)
-        IG_TRY(write_file(ig_tensors_at(tensors, i), NULL, context, ig_tensors_name(tensors, i), paths[i], format, o, err));
+        IG_TRY(write_file(ig_tensors_at(tensors, i), NULL, i, ig_tensors_name(tensors, i), paths[i], format, o, err));
     return IG_OK;
 }
 
@@ -245,12 +248,12 @@ static ig_status write_all(const ig_tensors *tensors, const char *path, bool fol
     if (folder) {
         ig_arena arena;
         ig_arena_init(&arena, context);
-        ig_status status = write_folder(tensors, context, path, format, o, &arena, err);
+        ig_status status = write_folder(tensors, path, format, o, &arena, err);
         ig_arena_free(&arena);
         return status;
     }
-    if (format->id == IG_FILE_NPZ) return write_file(NULL, tensors, context, NULL, path, format, o, err);
-    if (n == 1) return write_file(ig_tensors_at(tensors, 0), NULL, context, ig_tensors_name(tensors, 0), path, format, o, err);
+    if (format->id == IG_FILE_NPZ) return write_file(NULL, tensors, 0, NULL, path, format, o, err);
+    if (n == 1) return write_file(ig_tensors_at(tensors, 0), NULL, 0, ig_tensors_name(tensors, 0), path, format, o, err);
     ig_fail(err, IG_E_ARGUMENT, "a .%s file holds one tensor, there are %zu", format->name, n);
     ig_error_hint(err, "write an .npz file, or into a folder with --output-format %s", format->name);
     return IG_E_ARGUMENT;

@@ -18,6 +18,7 @@ typedef struct ig_store {
     ig_context *context;
     ig_file *file;
     const char *name; /* of the tensor; may be NULL */
+    ig_kind kind;     /* of the message in a .pb file; IG_KIND_NONE: the value's own */
     bool raw_bits;
     ig_error *err;
 } ig_store;
