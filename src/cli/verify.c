@@ -94,10 +94,11 @@ static bool same_type(const ig_tensor *a, const ig_tensor *b) {
 
 static bool compare_outputs(verification *v, const char *folder, const char *set, ig_session *session,
                             ig_tensor *const *outputs) {
-    double rtol = v->options->rtol > 0 ? v->options->rtol : default_rtol;
-    double atol = v->options->atol > 0 ? v->options->atol : default_atol;
+    double rtol = default_rtol, atol = default_atol;
     ig_error err;
     read_tolerance(folder, &rtol, &atol);
+    if (v->options->rtol > 0) rtol = v->options->rtol; /* the user's word counts most */
+    if (v->options->atol > 0) atol = v->options->atol;
     for (size_t k = 0; k < ig_session_output_count(session); k++) {
         ig_session_value value = ig_session_output(session, k);
         ig_tensor *expected;

@@ -9,6 +9,6 @@ ig_status ig_pb_load(ig_tensor **tensor, const ig_load *load) {
 }
 
 ig_status ig_pb_store(const ig_store *store, const ig_tensor *tensor) {
-    ig_kind kind = tensor->kind == IG_KIND_NONE ? IG_KIND_OPTIONAL : tensor->kind;
+    ig_kind kind = store->kind ? store->kind : tensor->kind == IG_KIND_NONE ? IG_KIND_OPTIONAL : tensor->kind;
     return ig_onnx_value_write(tensor, kind, store->name, store->file, store->err);
 }
