@@ -68,13 +68,25 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
 #define IG_EACH(i, n) _Pragma("GCC ivdep") for (size_t i = 0; i < (n); i++)
 #endif
 
-/* A loop `name` from elements `x` of type A to type R. The expression can use `p`, a copy of the parameters of type P. */
-#define IG_LOOP_1P(name, R, A, P, expr)                                                                                        \
+/* IG_LOOP_1 makes a loop `name` from elements `x` of type A to elements of type R by an expression, IG_LOOP_2 from x and y of
+ * types A and B, IG_LOOP_3 from x, y and z. With a P behind it the expression can use `p`, a copy of the parameters of type P.
+ */
+#define IG_LOOP_1(name, R, A, expr)           IG_LOOP_1_(name, R, A, IG_UNUSED(params), expr)
+#define IG_LOOP_2(name, R, A, B, expr)        IG_LOOP_2_(name, R, A, B, IG_UNUSED(params), expr)
+#define IG_LOOP_3(name, R, A, B, C, expr)     IG_LOOP_3_(name, R, A, B, C, IG_UNUSED(params), expr)
+#define IG_LOOP_1P(name, R, A, P, expr)       IG_LOOP_1_(name, R, A, IG_LOOP_PARAMS(P), expr)
+#define IG_LOOP_2P(name, R, A, B, P, expr)    IG_LOOP_2_(name, R, A, B, IG_LOOP_PARAMS(P), expr)
+#define IG_LOOP_3P(name, R, A, B, C, P, expr) IG_LOOP_3_(name, R, A, B, C, IG_LOOP_PARAMS(P), expr)
+
+#define IG_LOOP_PARAMS(P)                                                                                                      \
+    const P p = *(const P *)params;                                                                                            \
+    IG_UNUSED(p)
+
+#define IG_LOOP_1_(name, R, A, setup, expr)                                                                                    \
     static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
         R *out = out_;                                                                                                         \
         const A *in0 = in_[0];                                                                                                 \
-        const P p = *(const P *)params;                                                                                        \
-        IG_UNUSED(p);                                                                                                          \
+        setup;                                                                                                                 \
         if (step_[0]) {                                                                                                        \
             IG_EACH (i, n) {                                                                                                   \
                 const A x = in0[i];                                                                                            \
@@ -89,33 +101,12 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
         }                                                                                                                      \
     }
 
-/* The same without parameters. */
-#define IG_LOOP_1(name, R, A, expr)                                                                                            \
-    static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
-        R *out = out_;                                                                                                         \
-        const A *in0 = in_[0];                                                                                                 \
-        IG_UNUSED(params);                                                                                                     \
-        if (step_[0]) {                                                                                                        \
-            IG_EACH (i, n) {                                                                                                   \
-                const A x = in0[i];                                                                                            \
-                out[i] = (R)(expr);                                                                                            \
-            }                                                                                                                  \
-            return;                                                                                                            \
-        }                                                                                                                      \
-        const A x = in0[0];                                                                                                    \
-        const R value = (R)(expr);                                                                                             \
-        IG_EACH (i, n) {                                                                                                       \
-            out[i] = value;                                                                                                    \
-        }                                                                                                                      \
-    }
-
-/* A loop from elements `x` of type A and `y` of type B to type R. */
-#define IG_LOOP_2(name, R, A, B, expr)                                                                                         \
+#define IG_LOOP_2_(name, R, A, B, setup, expr)                                                                                 \
     static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
         R *out = out_;                                                                                                         \
         const A *in0 = in_[0];                                                                                                 \
         const B *in1 = in_[1];                                                                                                 \
-        IG_UNUSED(params);                                                                                                     \
+        setup;                                                                                                                 \
         if (step_[0] && step_[1]) {                                                                                            \
             IG_EACH (i, n) {                                                                                                   \
                 const A x = in0[i];                                                                                            \
@@ -144,15 +135,15 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
         }                                                                                                                      \
     }
 
-/* A loop from three inputs x, y, z of types A, B, C. */
-#define IG_LOOP_3(name, R, A, B, C, expr)                                                                                      \
+/* Only the patterns that occur often are worth vectors. */
+#define IG_LOOP_3_(name, R, A, B, C, setup, expr)                                                                              \
     static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
         R *out = out_;                                                                                                         \
         const A *in0 = in_[0];                                                                                                 \
         const B *in1 = in_[1];                                                                                                 \
         const C *in2 = in_[2];                                                                                                 \
         size_t step0 = step_[0], step1 = step_[1], step2 = step_[2];                                                           \
-        IG_UNUSED(params);                                                                                                     \
+        setup;                                                                                                                 \
         if (step0 && step1 && step2) {                                                                                         \
             IG_EACH (i, n) {                                                                                                   \
                 const A x = in0[i];                                                                                            \
@@ -160,31 +151,27 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
                 const C z = in2[i];                                                                                            \
                 out[i] = (R)(expr);                                                                                            \
             }                                                                                                                  \
-            return;                                                                                                            \
-        }                                                                                                                      \
-        if (step0 && step1) {                                                                                                  \
+        } else if (step0 && step1) {                                                                                           \
             const C z = in2[0];                                                                                                \
             IG_EACH (i, n) {                                                                                                   \
                 const A x = in0[i];                                                                                            \
                 const B y = in1[i];                                                                                            \
                 out[i] = (R)(expr);                                                                                            \
             }                                                                                                                  \
-            return;                                                                                                            \
-        }                                                                                                                      \
-        if (step0 && step2) {                                                                                                  \
+        } else if (step0 && step2) {                                                                                           \
             const B y = in1[0];                                                                                                \
             IG_EACH (i, n) {                                                                                                   \
                 const A x = in0[i];                                                                                            \
                 const C z = in2[i];                                                                                            \
                 out[i] = (R)(expr);                                                                                            \
             }                                                                                                                  \
-            return;                                                                                                            \
-        }                                                                                                                      \
-        IG_EACH (i, n) {                                                                                                       \
-            const A x = in0[i * step0];                                                                                        \
-            const B y = in1[i * step1];                                                                                        \
-            const C z = in2[i * step2];                                                                                        \
-            out[i] = (R)(expr);                                                                                                \
+        } else {                                                                                                               \
+            IG_EACH (i, n) {                                                                                                   \
+                const A x = in0[i * step0];                                                                                    \
+                const B y = in1[i * step1];                                                                                    \
+                const C z = in2[i * step2];                                                                                    \
+                out[i] = (R)(expr);                                                                                            \
+            }                                                                                                                  \
         }                                                                                                                      \
     }
 

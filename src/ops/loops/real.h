@@ -111,12 +111,13 @@ static inline double ig_round_f64(double x) {
 }
 
 /* The same expression for float and double. */
-#define IG_ROUND(x)    _Generic((x), float : ig_round_f32, double : ig_round_f64)(x)
-#define IG_EXP(x)      _Generic((x), float : ig_exp_f32, double : exp)(x)
-#define IG_TANH(x)     _Generic((x), float : ig_tanh_f32, double : tanh)(x)
-#define IG_ERF(x)      _Generic((x), float : ig_erf_f32, double : erf)(x)
-#define IG_SIGMOID(x)  _Generic((x), float : ig_sigmoid_f32, double : ig_sigmoid_f64)(x)
-#define IG_SOFTPLUS(x) _Generic((x), float : ig_softplus_f32, double : ig_softplus_f64)(x)
-#define IG_MISH(x)     _Generic((x), float : ig_mish_f32, double : ig_mish_f64)(x)
+#define IG_OF(x, constant) ((__typeof__((x) + 0))(constant)) /* a constant of x's type */
+#define IG_ROUND(x)        _Generic((x), float : ig_round_f32, double : ig_round_f64)(x)
+#define IG_EXP(x)          _Generic((x), float : ig_exp_f32, double : exp)(x)
+#define IG_TANH(x)         _Generic((x), float : ig_tanh_f32, double : tanh)(x)
+#define IG_ERF(x)          _Generic((x), float : ig_erf_f32, double : erf)(x)
+#define IG_SIGMOID(x)      _Generic((x), float : ig_sigmoid_f32, double : ig_sigmoid_f64)(x)
+#define IG_SOFTPLUS(x)     _Generic((x), float : ig_softplus_f32, double : ig_softplus_f64)(x)
+#define IG_MISH(x)         _Generic((x), float : ig_mish_f32, double : ig_mish_f64)(x)
 
 #endif
