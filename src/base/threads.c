@@ -57,3 +57,28 @@ void ig_parallel(ig_threads *t, size_t n, size_t grain, ig_range_fn fn, void *ar
     job j = {fn, arg};
     pthreadpool_parallelize_1d_tile_1d(t->pool, run_tile, &j, n, tile, 0);
 }
+
+typedef struct items_job {
+    ig_worker_fn fn;
+    void *arg;
+    size_t n;
+    atomic_size_t next;
+} items_job;
+
+static void run_worker(void *context, size_t worker) {
+    items_job *j = context;
+    for (;;) {
+        size_t item = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
+        if (item >= j->n) return;
+        j->fn(j->arg, worker, item);
+    }
+}
+
+void ig_parallel_items(ig_threads *t, size_t n, ig_worker_fn fn, void *arg) {
+    if (!t || t->n == 1 || n <= 1) {
+        for (size_t i = 0; i < n; i++) fn(arg, 0, i);
+        return;
+    }
+    items_job j = {.fn = fn, .arg = arg, .n = n};
+    pthreadpool_parallelize_1d(t->pool, run_worker, &j, ig_min_size(n, t->n), 0);
+}

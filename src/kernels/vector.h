@@ -1,0 +1,68 @@
+/* One vocabulary of float vectors for the files that are compiled for an instruction set. Not for plain C files. */
+#ifndef IG_KERNELS_VECTOR_H
+#define IG_KERNELS_VECTOR_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Loops over rows and vectors of a tile must be unrolled for arrays of vectors to become registers. */
+#define IG_UNROLL _Pragma("GCC unroll 32")
+#define IG_INLINE static inline __attribute__((always_inline))
+
+#if defined(__AVX512F__)
+
+enum { VF_LANES = 16 };
+typedef __m512 vf;
+typedef __mmask16 vf_mask;
+
+IG_INLINE vf vf_zero(void) { return _mm512_setzero_ps(); }
+IG_INLINE vf vf_set(float x) { return _mm512_set1_ps(x); }
+IG_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+IG_INLINE void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+/* The first n lanes; all of them when n is larger. */
+IG_INLINE vf_mask vf_first(size_t n) { return n >= 16 ? (vf_mask)0xFFFF : (vf_mask)((1u << n) - 1); }
+/* Lanes outside the mask are 0 and their memory is not touched. */
+IG_INLINE vf vf_load_some(const float *p, vf_mask m) { return _mm512_maskz_loadu_ps(m, p); }
+IG_INLINE void vf_store_some(float *p, vf_mask m, vf x) { _mm512_mask_storeu_ps(p, m, x); }
+IG_INLINE vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+IG_INLINE vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+IG_INLINE vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+IG_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+/* b when one of them is a NaN, as for the instructions. */
+IG_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+IG_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+IG_INLINE float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
+
+#elif defined(__AVX2__)
+
+enum { VF_LANES = 8 };
+typedef __m256 vf;
+typedef __m256i vf_mask;
+
+IG_INLINE vf vf_zero(void) { return _mm256_setzero_ps(); }
+IG_INLINE vf vf_set(float x) { return _mm256_set1_ps(x); }
+IG_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+IG_INLINE void vf_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
+IG_INLINE vf_mask vf_first(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n >= 8 ? 8 : (int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+IG_INLINE vf vf_load_some(const float *p, vf_mask m) { return _mm256_maskload_ps(p, m); }
+IG_INLINE void vf_store_some(float *p, vf_mask m, vf x) { _mm256_maskstore_ps(p, m, x); }
+IG_INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+IG_INLINE vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+IG_INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+IG_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+IG_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+IG_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+IG_INLINE float vf_sum(vf x) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+
+#else
+#error "this file needs the flags of an instruction set; see cmake/isa.cmake"
+#endif
+
+#endif
