@@ -33,6 +33,13 @@ IG_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 IG_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 IG_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 IG_INLINE float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
+/* p[0], p[2], … of n lanes; nothing behind p[2 * n - 2] is touched. */
+IG_INLINE vf vf_load_even(const float *p, size_t n) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    size_t last = 2 * n - 1;
+    return _mm512_permutex2var_ps(vf_load_some(p, vf_first(last)), even,
+                                  vf_load_some(p + 16, vf_first(last > 16 ? last - 16 : 0)));
+}
 
 #elif defined(__AVX2__)
 
@@ -59,6 +66,13 @@ IG_INLINE float vf_sum(vf x) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+IG_INLINE vf vf_load_even(const float *p, size_t n) {
+    size_t last = 2 * n - 1;
+    vf a = n == 8 ? vf_load(p) : vf_load_some(p, vf_first(last));
+    vf b = vf_load_some(p + 8, vf_first(last > 8 ? last - 8 : 0));
+    __m256 mixed = _mm256_shuffle_ps(a, b, 0x88); /* a0 a2 b0 b2 a4 a6 b4 b6 */
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
 }
 
 #else

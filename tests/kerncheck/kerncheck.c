@@ -13,6 +13,7 @@ static const struct check {
     void (*check)(kc *k), (*time)(kc *k);
 } checks[] = {
     {"gemm", kc_check_gemm, kc_time_gemm},
+    {"conv", kc_check_conv, kc_time_conv},
 };
 
 enum { CANARY = 64 };

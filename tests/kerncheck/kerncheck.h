@@ -25,5 +25,7 @@ double kc_now(void);
 /* One check and one timing for each kernel: a row of the table in kerncheck.c. */
 void kc_check_gemm(kc *k);
 void kc_time_gemm(kc *k);
+void kc_check_conv(kc *k);
+void kc_time_conv(kc *k);
 
 #endif

@@ -1,0 +1,3 @@
+#include "kernels/conv/simd.h"
+
+const ig_conv_f32 ig_conv_f32_avx512 = {gather, depthwise};
