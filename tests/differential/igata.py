@@ -117,7 +117,7 @@ def to_tensor(context, value):
             strings = (Str * max(len(texts), 1))(*[Str(x, len(x)) for x in texts])
             _check(tensor_create_strings(C.byref(t), context, a.ndim, dims, strings, C.byref(err)), err)
         else:
-            a = np.ascontiguousarray(a)
+            a = np.asarray(a, order="C")
             _check(tensor_create(C.byref(t), context, NUMBERS[a.dtype], a.ndim, dims, C.byref(err)), err)
             if a.nbytes:
                 C.memmove(tensor_data_mut(t), a.ctypes.data, a.nbytes)
