@@ -174,6 +174,9 @@ typedef struct cli_ready {
     double load_ms;
 } cli_ready;
 
+/* The values of --dim options; to be freed also when an exit code other than CLI_DONE comes back. */
+int cli_parse_dims(const char *command, const cli_list *list, ig_dim_value **dims);
+void cli_dims_free(ig_dim_value *dims, size_t n);
 /* Opens the model and makes a session. Prints what fails; returns an exit code. */
 int cli_open(cli_ready *ready, const char *command, const char *path, const cli_source *source, bool profile);
 /* Reads the inputs for it. With `random_rest` what isn't given is made up. */

@@ -125,7 +125,7 @@ void cli_print_overview(FILE *out) {
     fprintf(out,
             "igata %s: AI model files of every kind, opened, checked, run and measured\n\nusage: igata COMMAND [options]\n\n",
             ig_version());
-    for (size_t i = 0; i < cli_command_count; i++) fprintf(out, "  %-10s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    for (size_t i = 0; i < cli_command_count; i++) fprintf(out, "  %-12s %s\n", cli_commands[i].name, cli_commands[i].summary);
     fprintf(out, "\n`igata COMMAND -h` shows a command's options and examples; `igata --version` the version.\n");
 }
 

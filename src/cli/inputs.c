@@ -14,7 +14,8 @@ static double now_ms(void) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static int parse_dims(const char *command, const cli_list *list, ig_dim_value *dims) {
+int cli_parse_dims(const char *command, const cli_list *list, ig_dim_value **out) {
+    ig_dim_value *dims = *out = cli_alloc(list->n * sizeof *dims);
     for (size_t i = 0; i < list->n; i++) {
         const char *equals = strrchr(list->items[i], '=');
         char *end = NULL;
@@ -26,11 +27,16 @@ static int parse_dims(const char *command, const cli_list *list, ig_dim_value *d
     return CLI_DONE;
 }
 
+void cli_dims_free(ig_dim_value *dims, size_t n) {
+    for (size_t i = 0; i < n; i++) free((char *)(uintptr_t)dims[i].name);
+    free(dims);
+}
+
 int cli_open(cli_ready *r, const char *command, const char *path, const cli_source *source, bool profile) {
     ig_error err;
     double start = now_ms();
-    ig_dim_value *dims = cli_alloc(source->dims.n * sizeof *dims);
-    int code = parse_dims(command, &source->dims, dims);
+    ig_dim_value *dims;
+    int code = cli_parse_dims(command, &source->dims, &dims);
     ig_status status = IG_OK;
     if (code == CLI_DONE) status = ig_context_create(&r->context, NULL, &err);
     if (code == CLI_DONE && status == IG_OK) {
@@ -44,8 +50,7 @@ int cli_open(cli_ready *r, const char *command, const char *path, const cli_sour
                                             .n_dims = source->dims.n,       .profile = profile};
         status = ig_session_create(&r->session, r->model, &session, &err);
     }
-    for (size_t i = 0; i < source->dims.n; i++) free((char *)(uintptr_t)dims[i].name);
-    free(dims);
+    cli_dims_free(dims, source->dims.n);
     r->load_ms = now_ms() - start;
     return status != IG_OK ? cli_fail(path, &err) : code;
 }

@@ -3,14 +3,18 @@
 
 #include <string.h>
 
-#define COMMAND(name, summary) extern const cli_command cli_##name;
+#define COMMAND(name, summary)               extern const cli_command cli_##name;
+#define COMMAND_NAMED(name, symbol, summary) COMMAND(symbol, summary)
 #include "cli/commands.def"
 #undef COMMAND
 
 const cli_entry cli_commands[] = {
-#define COMMAND(name, summary) {#name, summary, &cli_##name},
+#undef COMMAND_NAMED
+#define COMMAND(name, summary)               {#name, summary, &cli_##name},
+#define COMMAND_NAMED(name, symbol, summary) {name, summary, &cli_##symbol},
 #include "cli/commands.def"
 #undef COMMAND
+#undef COMMAND_NAMED
 };
 const size_t cli_command_count = CLI_COUNT(cli_commands);
 
