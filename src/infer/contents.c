@@ -41,6 +41,14 @@ static const ig_tensor *from_ints(ig_engine *e, const ig_ints *ints, const ig_ty
     return keep(e, t);
 }
 
+/* The constant is what the type says, which it need not be as the default of an input. */
+static bool fits(const ig_const *c, const ig_type *type) {
+    if (!type || type->rank != c->rank) return false;
+    for (int i = 0; i < c->rank; i++)
+        if (!ig_dim_is(type->dims[i], c->dims[i])) return false;
+    return true;
+}
+
 const ig_tensor *ig_infer_content(ig_infer_frame *f, const ig_value *v) {
     const ig_tensor **data = &f->data[v->slot];
     if (*data) return *data;
@@ -48,7 +56,7 @@ const ig_tensor *ig_infer_content(ig_infer_frame *f, const ig_value *v) {
     if (v->constant) {
         /* Until IR version 4 every initializer was an input too, and meant as a constant. */
         bool given = v->is_input && e->model->ir_version >= 4 && !e->options->fixed_defaults;
-        *data = given ? NULL : decode(e, v->constant);
+        *data = given || !fits(v->constant, f->types[v->slot]) ? NULL : decode(e, v->constant);
     } else if (f->ints[v->slot] && !e->options->no_propagation) {
         *data = from_ints(e, f->ints[v->slot], f->types[v->slot]);
     }

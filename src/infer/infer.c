@@ -57,8 +57,9 @@ static ig_status settle(ig_infer_frame *f, const ig_value *v, const ig_type *inf
     const ig_type *t = ig_type_merge(&e->arena, inferred, declared, &problem);
     f->types[v->slot] = ig_type_freshen(&e->arena, &e->model->syms, t);
     if (!problem.rule) return IG_OK;
-    /* A default that doesn't fit only matters when it is used. */
+    /* A default that doesn't fit only matters when it is used: the graph is made for what is declared. */
     ig_severity severity = v->constant && v->is_input && strcmp(problem.rule, "shape") == 0 ? IG_WARNING : IG_ERROR;
+    if (severity == IG_WARNING) f->types[v->slot] = declared;
     char a[300], b[300], which[160];
     ig_type_text(inferred, a, sizeof a);
     ig_type_text(declared, b, sizeof b);

@@ -70,8 +70,10 @@ static ig_status check_findings(const ig_model *m, ig_error *err) {
     return IG_E_INPUT;
 }
 
-/* Inputs with a default become plain constants, so that passes and kernels can work with them. */
-static void fix_defaults(ig_graph *g) {
+/* Inputs with a default become plain constants, so that passes and kernels can work with them. In graphs of nodes too: before
+ * IR version 4 their initializers were inputs that nobody gives. */
+static ig_status fix_defaults(ig_graph *g, void *spared) {
+    if (g == spared) return IG_OK;
     size_t kept = 0;
     for (size_t i = 0; i < g->inputs.n; i++) {
         ig_value *v = g->inputs.items[i].value;
@@ -83,6 +85,7 @@ static void fix_defaults(ig_graph *g) {
         g->inputs.items[kept++] = g->inputs.items[i];
     }
     g->inputs.n = kept;
+    return IG_OK;
 }
 
 /* Inputs and outputs as the model has them, before anything is rewritten. */
@@ -155,7 +158,7 @@ static ig_status build(ig_session *s, ig_model *model, ig_threads *threads, ig_e
     IG_TRY(ig_model_lower(s->model, err));
     IG_TRY(ig_graph_sort(s->model->graph, err));
     for (size_t i = 0; i < s->model->functions.n; i++) IG_TRY(ig_graph_sort(s->model->functions.items[i]->body, err));
-    if (!s->defaults_are_inputs) fix_defaults(s->model->graph);
+    ig_graph_each(s->model->graph, fix_defaults, s->defaults_are_inputs ? s->model->graph : NULL);
     IG_TRY(optimize(s, err));
     IG_TRY(check_supported(s, err));
     s->threads = threads;

@@ -43,9 +43,11 @@ static ig_status infer(ig_infer *c) {
     ig_graph *body = ig_attr_graph(c->node, "body");
     if (!c->body || !body) return IG_OK; /* at run time the body's results say it */
     size_t n_carried = c->n_in > 2 ? c->n_in - 2 : 0, n = 0;
-    if (body->inputs.n != n_carried + 2)
-        return ig_infer_fail(c, "the body takes %zu inputs, but iteration, condition and %zu carried values are due",
-                             body->inputs.n, n_carried);
+    size_t takes = body->inputs.n; /* before IR version 4 initializers stand behind, as inputs that nobody gives */
+    while (takes > n_carried + 2 && body->inputs.items[takes - 1].value->constant) takes--;
+    if (takes != n_carried + 2)
+        return ig_infer_fail(c, "the body takes %zu inputs, but iteration, condition and %zu carried values are due", takes,
+                             n_carried);
     const ig_type **in = IG_NEW_ARRAY(c->arena, const ig_type *, n_carried + 2);
     const ig_type *const *out;
     if (!in) return ig_oom(c->err);
