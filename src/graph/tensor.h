@@ -40,6 +40,9 @@ ig_tensor *ig_tensor_new_kind(ig_context *context, ig_kind kind);
 /* A sparse tensor in COO form from its values (rank 1) and indices (rank 1 linear or rank 2), both retained. */
 ig_status ig_tensor_create_sparse(ig_tensor **tensor, ig_context *context, int rank, const int64_t *dims, ig_tensor *values,
                                   ig_tensor *indices, ig_error *err);
+/* The dense tensor that a sparse one in COO form stands for: zeros but at its indices. Indices out of range, a count that
+ * doesn't fit and values of strings are IG_E_INPUT. */
+ig_status ig_tensor_densify(ig_tensor **out, ig_context *context, const ig_tensor *sparse, ig_error *err);
 /* The type of a value; dims all known. NULL when memory runs out. */
 ig_type *ig_tensor_type(ig_arena *arena, const ig_tensor *tensor);
 

@@ -8,22 +8,20 @@
 typedef struct inliner {
     ig_model *model;
     ig_pass_env *env;
+    ig_map sizes; /* function -> nodes of its full expansion + 1 */
 } inliner;
 
-/* Functions may call functions: what a splice brings in is visited next. A function that calls itself would never end; its
- * chain of callers is bounded by the depth limit. */
+/* The functions that are being expanded, innermost first. */
 typedef struct chain {
     const ig_function *function;
     const struct chain *caller;
     uint32_t depth;
 } chain;
 
-static ig_status inline_graph(inliner *w, ig_graph *g, const chain *caller);
-
-static ig_status check_chain(const inliner *w, const ig_node *call, const chain *caller) {
+static ig_status check_chain(const inliner *w, const ig_function *callee, const chain *caller) {
     for (const chain *c = caller; c; c = c->caller)
-        if (c->function == call->function) {
-            ig_fail(w->env->err, IG_E_INPUT, "function '%.80s' calls itself", ig_name_text(call->function->name));
+        if (c->function == callee) {
+            ig_fail(w->env->err, IG_E_INPUT, "function '%.80s' calls itself", ig_name_text(callee->name));
             return IG_E_INPUT;
         }
     if (caller && caller->depth >= w->model->context->limits.depth)
@@ -31,20 +29,48 @@ static ig_status check_chain(const inliner *w, const ig_node *call, const chain 
     return IG_OK;
 }
 
-/* Names and operator versions in a body are those of the function; its nodes come with their schemas resolved. */
-static ig_status inline_call(inliner *w, ig_node *call, const chain *caller) {
-    const ig_function *f = call->function;
-    ig_graph *g = call->graph;
-    IG_TRY(check_chain(w, call, caller));
-    if (call->n_in > f->body->inputs.n || call->n_out > f->body->outputs.n)
-        return ig_fail(w->env->err, IG_E_INPUT, "function '%.80s' takes %zu inputs and gives %zu outputs; a call has %u and %u",
-                       ig_name_text(f->name), f->body->inputs.n, f->body->outputs.n, call->n_in, call->n_out);
+/* Counts before anything is expanded: a small file can double its nodes with every level. Saturates at the limit. */
+static ig_status count_graph(inliner *w, const ig_graph *g, const chain *caller, uint64_t *nodes);
+
+static ig_status count_function(inliner *w, const ig_function *f, const chain *caller, uint64_t *nodes) {
+    uintptr_t known = (uintptr_t)ig_map_get(&w->sizes, IG_KEY(f));
+    if (!known) {
+        uint64_t n = 0;
+        IG_TRY(check_chain(w, f, caller));
+        chain here = {f, caller, caller ? caller->depth + 1 : 1};
+        IG_TRY(count_graph(w, f->body, &here, &n));
+        known = (uintptr_t)n + 1;
+        if (!ig_map_set(&w->sizes, IG_KEY(f), (void *)known)) return ig_oom(w->env->err);
+    }
+    *nodes += known - 1;
+    return IG_OK;
+}
+
+static ig_status count_graph(inliner *w, const ig_graph *g, const chain *caller, uint64_t *nodes) {
     uint64_t limit = w->model->context->limits.nodes;
-    if (w->model->n_nodes + f->body->n_nodes > limit) {
+    for (const ig_node *n = g->first; n; n = n->next) {
+        *nodes += 1;
+        if (n->function) IG_TRY(count_function(w, n->function, caller, nodes));
+        for (const ig_attr *a = n->attrs; a; a = a->next)
+            if (a->kind == IG_ATTR_GRAPH && a->g) IG_TRY(count_graph(w, a->g, caller, nodes));
+        if (*nodes <= limit) continue;
         ig_fail(w->env->err, IG_E_LIMIT, "the model's functions expand to more than %llu nodes", (unsigned long long)limit);
         ig_error_hint(w->env->err, "raise the limit of nodes if the file is to be trusted");
         return IG_E_LIMIT;
     }
+    return IG_OK;
+}
+
+static ig_status inline_graph(inliner *w, ig_graph *g, const chain *caller);
+
+/* Names and operator versions in a body are those of the function; its nodes come with their schemas resolved. */
+static ig_status inline_call(inliner *w, ig_node *call, const chain *caller) {
+    const ig_function *f = call->function;
+    ig_graph *g = call->graph;
+    IG_TRY(check_chain(w, f, caller));
+    if (call->n_in > f->body->inputs.n || call->n_out > f->body->outputs.n)
+        return ig_fail(w->env->err, IG_E_INPUT, "function '%.80s' takes %zu inputs and gives %zu outputs; a call has %u and %u",
+                       ig_name_text(f->name), f->body->inputs.n, f->body->outputs.n, call->n_in, call->n_out);
     ig_arena scratch;
     ig_arena_init(&scratch, w->model->context);
     ig_value **in = IG_NEW_ARRAY(&scratch, ig_value *, f->body->inputs.n);
@@ -86,6 +112,13 @@ static ig_status inline_graph(inliner *w, ig_graph *g, const chain *caller) {
 }
 
 ig_status ig_pass_inline_functions(ig_model *model, ig_pass_env *env) {
-    inliner w = {model, env};
-    return model->functions.n ? inline_graph(&w, model->graph, NULL) : IG_OK;
+    if (model->functions.n == 0) return IG_OK;
+    inliner w = {model, env, {0}};
+    ig_arena scratch;
+    ig_arena_init(&scratch, model->context);
+    ig_map_init(&w.sizes, &scratch);
+    uint64_t nodes = 0;
+    ig_status status = count_graph(&w, model->graph, NULL, &nodes);
+    ig_arena_free(&scratch);
+    return status == IG_OK ? inline_graph(&w, model->graph, NULL) : status;
 }

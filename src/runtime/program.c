@@ -97,7 +97,11 @@ static ig_status load_constants(builder *b) {
         if (v->is_input && (p->session->defaults_are_inputs || p->outer)) continue;
         ig_tensor *t;
         IG_TRY(ig_const_tensor(p->session->model, v->constant, &t, b->err));
-        p->constants[slot_get(p, v)] = ig_tensor_clone(t);
+        ig_tensor **constant = &p->constants[slot_get(p, v)];
+        if (t->kind == IG_KIND_SPARSE) /* stored sparse, used as the dense tensor it stands for */
+            IG_TRY(ig_tensor_densify(constant, p->session->context, t, b->err));
+        else
+            *constant = ig_tensor_clone(t);
     }
     for (size_t i = 0; i < p->captures.n; i++) {
         const ig_capture *c = &p->captures.items[i];
