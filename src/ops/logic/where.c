@@ -1,4 +1,5 @@
 /* Where: elements are moved by their size, whatever their type. */
+#include "ops/loops/cells.h"
 #include "ops/math/elementwise.h"
 
 typedef struct bytes16 {
@@ -24,17 +25,6 @@ static const ig_loop *pick(ig_dtype t) {
     return NULL;
 }
 
-/* The characters of the inputs, which the output refers to so far, may die before it. */
-static ig_status own_strings(ig_call *c, ig_tensor *out) {
-    ig_str *s = out->data;
-    for (size_t i = 0; i < out->count; i++)
-        if (!ig_tensor_set_string(out, i, s[i])) {
-            memset(s + i, 0, (out->count - i) * sizeof *s);
-            return ig_oom(c->err);
-        }
-    return IG_OK;
-}
-
 static ig_status run(ig_call *c) {
     ig_tensor *out = c->out[0];
     if (!out) return IG_OK;
@@ -48,7 +38,7 @@ static ig_status run(ig_call *c) {
     result.dtype = loop->out;
     const ig_loop_job job = {.loop = loop, .out = result, .in = in, .n_in = 3};
     IG_TRY(ig_loop_run(c, &job));
-    return out->dtype == IG_STRING ? own_strings(c, out) : IG_OK;
+    return out->dtype == IG_STRING ? ig_own_strings(out, c->err) : IG_OK;
 }
 
 static ig_status infer_content(ig_infer *c) {
