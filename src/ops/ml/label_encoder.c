@@ -1,5 +1,5 @@
 /* LabelEncoder (versions 1, 2, 4) and CategoryMapper: a table from keys to values. Of equal keys the first counts in versions 2
- * and 4, the last in the others, as in onnxruntime. NaN is a key like others. */
+ * and 4, the last in the others, as in onnxruntime. From version 4 on NaN is a key like others. */
 #include "ops/ml/ml.h"
 
 #include <stdio.h>
@@ -15,9 +15,12 @@ typedef struct list {
     bool count; /* 0, 1, 2 … */
 } list;
 
+#define NAN_KEY INT64_MAX /* no float's bits */
+
 typedef struct encoder {
     ig_arena arena;
     ig_dtype from, to;
+    bool nan_is_key;
     ig_table table;
     size_t n;
     void *values; /* n + 1 of type `to`, the last one for what is in no key */
@@ -39,7 +42,7 @@ static double float_at(const list *l, size_t i) {
 static int64_t float_key(double x) {
     int64_t bits;
     if (x == 0) x = 0;
-    if (x != x) return INT64_MAX;
+    if (x != x) return NAN_KEY;
     memcpy(&bits, &x, sizeof bits);
     return bits;
 }
@@ -133,6 +136,7 @@ static ig_status build(ig_prepare *p, const list *keys, const list *values, bool
     e->from = keys->dtype;
     e->to = values->dtype;
     e->n = keys->n;
+    e->nan_is_key = p->node->schema->since >= 4;
     return fill_values(e, values) && fill_table(e, keys, last_wins) ? IG_OK : ig_oom(p->err);
 }
 
@@ -209,12 +213,14 @@ static ig_status prepare_mapper(ig_prepare *p) {
 
 static size_t look_up(const encoder *e, const ig_tensor *x, size_t i) {
     size_t found;
-    if (e->from == IG_STRING)
+    if (e->from == IG_STRING) {
         found = ig_table_string(&e->table, ig_tensor_strings(x)[i]);
-    else if (ig_dtype_is_float(e->from))
-        found = ig_table_number(&e->table, float_key(ig_load_as_f64(e->from, x->data, i)));
-    else
+    } else if (ig_dtype_is_float(e->from)) {
+        int64_t key = float_key(ig_load_as_f64(e->from, x->data, i));
+        found = key == NAN_KEY && !e->nan_is_key ? SIZE_MAX : ig_table_number(&e->table, key);
+    } else {
         found = ig_table_number(&e->table, ig_load_as_i64(e->from, x->data, i));
+    }
     return found == SIZE_MAX ? e->n : found;
 }
 

@@ -80,7 +80,8 @@ static ig_status run_classifier(ig_call *c) {
         bool ok = !c->out[0] || (w.targets == 1 ? set_binary_label(c->out[0], r, &labels, s[0] > 0)
                                                 : ig_label_set(c->out[0], r, &labels, best));
         if (!ok) return ig_oom(c->err);
-        ig_post_apply(s, w.targets, post, w.stride > w.targets ? IG_SECOND_ONE_MINUS : IG_SECOND_NONE);
+        size_t n = ig_post_apply(s, w.targets, post, w.stride > w.targets ? IG_SECOND_ONE_MINUS : IG_SECOND_NONE);
+        for (; n < w.stride; n++) s[n] = 0;
     }
     return IG_OK;
 }

@@ -58,9 +58,8 @@ static size_t apply_one(float *s, ig_post post, ig_second second) {
     }
     if (second == IG_SECOND_NONE) return 1;
     float x = s[0];
-    bool logistic = post == IG_POST_LOGISTIC && second == IG_SECOND_NEGATED;
-    s[0] = second == IG_SECOND_ONE_MINUS ? 1 - x : logistic ? ig_logistic(-x) : -x;
-    s[1] = logistic ? ig_logistic(x) : x;
+    s[1] = post == IG_POST_LOGISTIC ? ig_logistic(x) : x;
+    s[0] = second == IG_SECOND_ONE_MINUS ? 1 - s[1] : post == IG_POST_LOGISTIC ? ig_logistic(-x) : -x;
     return 2;
 }
 

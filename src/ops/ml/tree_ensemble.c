@@ -67,20 +67,24 @@ static ig_status prepare_regressor(ig_prepare *p) {
     return prepare_for(p, "target", (size_t)n, (ig_tree_aggregate)k);
 }
 
+/* The specification has SOFTMAX as 1 and LOGISTIC as 2. onnxruntime reads them the other way round, and what is written for it
+ * is tested with it. */
+static const ig_post posts_5[] = {IG_POST_NONE, IG_POST_LOGISTIC, IG_POST_SOFTMAX, IG_POST_SOFTMAX_ZERO, IG_POST_PROBIT};
+
 static ig_status prepare_5(ig_prepare *p) {
     ig_trees *t;
     int64_t n = ig_attr_int(p->node, "n_targets"), aggregate = ig_attr_int(p->node, "aggregate_function"),
             post = ig_attr_int(p->node, "post_transform");
     const ig_const *splits = ig_attr_const(p->node, "nodes_splits");
     if (n < 1 || n > UINT32_MAX) return ig_fail(p->err, IG_E_INPUT, "n_targets is %lld", (long long)n);
-    if (aggregate < IG_TREE_AVERAGE || aggregate > IG_TREE_MAX || post < IG_POST_NONE || post > IG_POST_PROBIT)
+    if (aggregate < IG_TREE_AVERAGE || aggregate > IG_TREE_MAX || post < 0 || post >= (int64_t)IG_COUNT_OF(posts_5))
         return ig_fail(p->err, IG_E_UNSUPPORTED, "aggregate_function %lld with post_transform %lld", (long long)aggregate,
                        (long long)post);
     IG_TRY(new_state(p));
     IG_TRY(new_trees(p, splits && splits->dtype == IG_F64, &t));
     t->n_targets = (size_t)n;
     t->aggregate = (ig_tree_aggregate)aggregate;
-    t->post = (ig_post)post;
+    t->post = posts_5[post];
     return ig_trees_read_5(p, t);
 }
 
@@ -187,16 +191,16 @@ static ig_status run_regressor(ig_call *c) {
 
 /* ---------------------------------------------------------------------------------------------------------- classifiers */
 
-/* Two scores of one: probabilities s and 1 - s, or margins s and -s. */
+/* Two scores of one: probabilities 1 - s and s, or margins -s and s. */
 static size_t add_second(const scorer *s, bool probability) {
     double x = s->row[0];
     if (s->t->post == IG_POST_PROBIT) {
         transform(s, 1);
         return 1;
     }
-    bool logistic = !probability && s->t->post == IG_POST_LOGISTIC;
+    bool logistic = s->t->post == IG_POST_LOGISTIC;
     s->row[1] = logistic ? (double)ig_logistic((float)x) : x;
-    s->row[0] = probability ? 1 - x : logistic ? (double)ig_logistic((float)-x) : -x;
+    s->row[0] = probability ? 1 - s->row[1] : logistic ? (double)ig_logistic((float)-x) : -x;
     return 2;
 }
 
@@ -227,9 +231,9 @@ static size_t finish_binary(const scorer *s, const double *score, const uint8_t 
     }
     *positive = is_positive(t, both ? s1 : has[0] ? s0 : 0);
     s->row[0] = has[0] ? s0 : 0;
-    if (!both && t->one_class) return add_second(s, t->all_positive);
-    s->row[1] = both ? s1 : 0;
-    if (both) transform(s, 2);
+    if (!both) return add_second(s, t->one_class && t->all_positive);
+    s->row[1] = s1;
+    transform(s, 2);
     return 2;
 }
 
