@@ -113,14 +113,10 @@ static ig_status count_all(facts *f, ig_model *m, ig_error *err) {
 
 /* ---------------------------------------------------------------------------------------------------------------- work */
 
-static int64_t one(void *user, ig_str name) {
-    IG_UNUSED(user);
-    IG_UNUSED(name);
-    return 1;
-}
-
-/* Sizes of inputs that the model leaves free become 1. *assumed is set when there were any. */
-static bool fix_inputs(ig_model *m, bool *assumed) {
+/* Sizes of inputs that the model leaves free become 1: named ones through `dims`, for all declared types; those without a name
+ * in the input's type. */
+static bool fix_inputs(ig_model *m, ig_dim_value **dims, size_t *n) {
+    IG_VEC(ig_dim_value) named = {0};
     for (size_t i = 0; i < m->graph->inputs.n; i++) {
         ig_value *v = m->graph->inputs.items[i].value;
         const ig_type *type = v ? v->type : NULL;
@@ -128,14 +124,17 @@ static bool fix_inputs(ig_model *m, bool *assumed) {
         ig_shape shape = ig_type_shape(type);
         for (int k = 0; k < shape.rank; k++) {
             if (ig_dim_known(shape.dims[k])) continue;
-            *assumed = true;
-            shape.dims[k] = ig_dim_substitute(&m->syms, shape.dims[k], one, NULL);
-            if (!ig_dim_known(shape.dims[k])) shape.dims[k] = ig_dim_of(1);
+            bool ok = true;
+            ig_str name = ig_arena_str(&m->arena, ig_dim_name(shape.dims[k]), &ok);
+            if (!ok || !IG_PUSH(&m->arena, &named, ((ig_dim_value){name.s ? name.s : "", 1}))) return false;
+            if (!name.s) shape.dims[k] = ig_dim_of(1);
         }
         v->type = ig_type_tensor(&m->arena, type->dtype, &shape);
         m->graph->inputs.items[i].type = v->type;
         if (!v->type) return false;
     }
+    *dims = named.items;
+    *n = named.n;
     return true;
 }
 
@@ -212,18 +211,19 @@ static ig_status find_work(facts *f, ig_model *model, ig_error *err) {
     IG_TRY(ig_model_clone(&m, model, err));
     ig_model_resolve(m);
     sizing s = {.known = true, .arena = &m->arena};
-    bool assumed = false;
+    ig_dim_value *dims = NULL;
+    size_t n_dims = 0;
     ig_status status = IG_OK;
     if (m->functions.n) status = ig_pass_run(ig_pass_find("inline-functions"), m, NULL, err);
-    if (status == IG_OK && !fix_inputs(m, &assumed)) status = ig_oom(err);
+    if (status == IG_OK && !fix_inputs(m, &dims, &n_dims)) status = ig_oom(err);
     if (status == IG_OK) status = ig_graph_sort(m->graph, err);
-    const ig_infer_options options = {.fixed_defaults = true};
+    const ig_infer_options options = {.fixed_defaults = true, .dims = dims, .n_dims = n_dims};
     if (status == IG_OK) status = ig_model_infer(m, &options, err);
     if (status == IG_OK) status = ig_graph_each(m->graph, add_work, &s);
     if (status == IG_OK) info->activation_bytes = peak_activations(m->graph, &s.known);
     if (status == IG_OK && s.known) {
         info->work_known = true;
-        info->work_assumed = assumed;
+        info->work_assumed = n_dims > 0;
         info->multiply_adds = s.multiply_adds;
     } else
         info->activation_bytes = 0;

@@ -221,6 +221,10 @@ ig_status ig_program_run(ig_program *p, const ig_run *run, ig_frame *outer, ig_t
     IG_TRY(ig_frame_get(&f, plan, run->err));
     f->outer = outer;
     f->run = run;
+    if (outer) /* a body adds to its run */
+        atomic_fetch_add(&run->session->multiply_adds, plan->multiply_adds);
+    else
+        atomic_store(&run->session->multiply_adds, plan->multiply_adds);
     f->counter = outer ? outer->counter * 31 + outer->plan->program->n_steps + f->counter + 1 : 0;
     for (size_t o = 0; o < p->n_outputs; o++) f->lent[o] = outputs[o] != NULL;
     ig_status status = run_frame(f, given, outputs);

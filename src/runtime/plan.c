@@ -1,5 +1,6 @@
 /* From a program and the shapes of one run to a plan: what every slot's type is, what can be computed ahead, and where results
  * lie in one arena. */
+#include "infer/work.h"
 #include "runtime/runtime.h"
 
 #include <stdlib.h>
@@ -118,7 +119,11 @@ static ig_status type_step(planner *w, size_t s) {
     IG_TRY(ig_step_infer(step->op, step->node, w->in_types, w->in_data, w->out_types, &w->plan->arena, w->err));
     for (uint32_t o = 0; o < step->n_out; o++)
         if (step->out[o] != IG_NO_SLOT) w->plan->types[step->out[o]] = w->out_types[o];
-    return compute_ahead(w, s);
+    IG_TRY(compute_ahead(w, s));
+    if (w->plan->skip[s]) return IG_OK;
+    uint64_t work = ig_node_multiply_adds(step->node, w->in_types, step->n_in, w->out_types, step->n_out);
+    if (__builtin_add_overflow(w->plan->multiply_adds, work, &w->plan->multiply_adds)) w->plan->multiply_adds = UINT64_MAX;
+    return IG_OK;
 }
 
 /* --------------------------------------------------------------------------------------------------------------- places */

@@ -78,6 +78,7 @@ struct ig_plan {
     bool *skip;            /* n_steps: result is known */
     bool *is_static;       /* n_steps: all wanted outputs have a place */
     size_t arena_bytes;
+    uint64_t multiply_adds; /* of the steps with known shapes */
     ig_frame *free_frames; /* guarded by program->lock */
 };
 
@@ -122,9 +123,10 @@ struct ig_session {
     size_t n_inputs, n_outputs;
     bool defaults_are_inputs;
     atomic_uint_least64_t n_runs;
+    atomic_uint_least64_t multiply_adds; /* of the last run */
     pthread_mutex_t lock; /* of what follows */
     IG_VEC(ig_node_time) profile;
-    uint64_t profile_start, multiply_adds;
+    uint64_t profile_start;
 };
 
 /* program.c */

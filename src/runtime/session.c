@@ -214,7 +214,7 @@ size_t ig_session_input_count(const ig_session *s) { return s->n_inputs; }
 size_t ig_session_output_count(const ig_session *s) { return s->n_outputs; }
 ig_session_value ig_session_input(const ig_session *s, size_t i) { return s->inputs[i]; }
 ig_session_value ig_session_output(const ig_session *s, size_t i) { return s->outputs[i]; }
-uint64_t ig_session_multiply_adds(const ig_session *s) { return s->multiply_adds; }
+uint64_t ig_session_multiply_adds(const ig_session *s) { return atomic_load(&s->multiply_adds); }
 
 /* ------------------------------------------------------------------------------------------------------------------ run */
 
