@@ -170,7 +170,7 @@ static void check_reduction(fixture *f, ig_fold fold, ig_dtype dtype, int rank, 
         }
         wanted[at] = plain_fold(fold, wanted[at], ig_load_as_f64(dtype, x->data, i));
     }
-    ig_reduce_rule rule = {fold, NULL, false};
+    ig_reduce_rule rule = {fold, NULL};
     ig_scratch_reset(&f->scratch);
     assert_int_equal(ig_reduce(&f->call, &rule, x, axes, y), IG_OK);
     for (size_t i = 0; i < y->count; i++) {
@@ -208,7 +208,7 @@ static void reductions_are_right(void **state) {
 
 static void extremes_keep_nan_and_type(void **state) {
     fixture *f = *state;
-    ig_reduce_rule max = {IG_FOLD_MAX, NULL, false}, min = {IG_FOLD_MIN, NULL, false};
+    ig_reduce_rule max = {IG_FOLD_MAX, NULL}, min = {IG_FOLD_MIN, NULL};
     ig_tensor *x = new_tensor(f, IG_F32, 1, (int64_t[]){100}), *y = new_tensor(f, IG_F32, 0, NULL);
     ((float *)x->data)[3] = NAN;
     assert_int_equal(ig_reduce(&f->call, &max, x, 1, y), IG_OK);

@@ -256,13 +256,11 @@ static void fold_results(const job *j, void *acc, size_t outer, size_t inner, si
 }
 
 static void store_results(const job *j, accumulators *acc, size_t first, size_t n) {
-    bool whole = j->work == IG_I64;
-    for (size_t i = 0; i < n && j->flip; i++) acc->i[i] ^= (int64_t)j->flip;
-    if (whole && !j->rule->finish) {
+    if (j->work == IG_I64) {
+        for (size_t i = 0; i < n && j->flip; i++) acc->i[i] ^= (int64_t)j->flip;
         ig_convert(IG_I64, acc->i, 0, j->y->dtype, j->y->data, first, n);
         return;
     }
-    for (size_t i = 0; i < n && whole; i++) acc->f[i] = (double)acc->i[i];
     if (j->shift) {
         for (size_t i = 0; i < n; i++) acc->f[i] = log(acc->f[i]) + j->shift[first + i];
     }
@@ -379,7 +377,7 @@ static ig_status run_job(ig_call *c, job *j) {
 
 /* The largest element for each result, as doubles; 0 where it isn't finite. */
 static ig_status maxima(ig_call *c, const ig_tensor *x, uint32_t axes, const ig_tensor *y, double **out) {
-    static const ig_reduce_rule rule = {IG_FOLD_MAX, NULL, true};
+    static const ig_reduce_rule rule = {IG_FOLD_MAX, NULL};
     ig_tensor t = {.kind = IG_KIND_TENSOR, .dtype = IG_F64, .count = y->count};
     size_t bytes;
     if (ig_mul_overflows(y->count, sizeof(double), &bytes) || !(t.data = ig_call_scratch(c, bytes))) return ig_oom(c->err);
@@ -394,7 +392,8 @@ static ig_status maxima(ig_call *c, const ig_tensor *x, uint32_t axes, const ig_
 ig_status ig_reduce(ig_call *c, const ig_reduce_rule *rule, const ig_tensor *x, uint32_t axes, ig_tensor *y) {
     job j = {.rule = rule, .x = x, .y = y, .work = ig_work_type(x->dtype)};
     if (j.work == IG_UNDEFINED) return ig_call_no_kernel(c, x->dtype);
-    if (rule->fold == IG_FOLD_SUM_EXP || (rule->real && j.work == IG_I64)) j.work = IG_F64;
+    bool real = rule->finish || y->dtype == IG_F64;
+    if (rule->fold == IG_FOLD_SUM_EXP || (real && j.work == IG_I64)) j.work = IG_F64;
     int row = row_of(j.work);
     j.along = along[row][rule->fold];
     j.across = across[row][rule->fold];

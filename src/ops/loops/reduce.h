@@ -21,11 +21,11 @@ typedef struct ig_reduce_rule {
     ig_fold fold;
     /* Turns n folded values of `count` elements each into results; NULL: they are the results. */
     void (*finish)(double *values, size_t n, double count);
-    bool real; /* integers are folded as doubles too; otherwise in 64 bits with wrapping */
 } ig_reduce_rule;
 
-/* Reduces x over the dims in `axes` (bit k is dim k) into y, which has one element for each combination of the kept dims and
- * the same type. Nothing to reduce gives what an empty fold is: 0, 1, or the type's largest or smallest value. */
+/* Reduces x over the dims in `axes` (bit k is dim k) into y, which has one element for each combination of the kept dims.
+ * Integers are folded in 64 bits with wrapping, or as doubles when the rule has a `finish` or y is of doubles. Nothing to
+ * reduce gives what an empty fold is: 0, 1, or the type's largest or smallest value. */
 ig_status ig_reduce(ig_call *c, const ig_reduce_rule *rule, const ig_tensor *x, uint32_t axes, ig_tensor *y);
 
 #endif

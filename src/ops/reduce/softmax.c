@@ -1,0 +1,200 @@
+/* Softmax, LogSoftmax, Hardmax (1, 11, 13) and QLinearSoftmax of com.microsoft. Before version 13 the dims from `axis` on count
+ * as one. */
+#include "ops/args.h"
+#include "ops/loops/exp.h"
+#include "ops/loops/lanes.h"
+
+#include <math.h>
+
+enum { LANES = 16, RUN = 1024 }; /* sums side by side; elements that are added in float before they are in double */
+
+static ig_status infer_softmax(ig_infer *c) {
+    ig_shape x;
+    int axis;
+    if (ig_infer_shape(c, 0, &x) && x.rank) IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, false, &axis));
+    return ig_infer_same(c);
+}
+
+/* ------------------------------------------------------------------------------------------------------- lane by lane */
+
+/* A NaN needn't come out: it makes the sum a NaN anyway. */
+static float largest_f32(const float *x, size_t n) {
+    float lanes[LANES], m = -INFINITY;
+    for (size_t k = 0; k < LANES; k++) lanes[k] = m;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t k = 0; k < LANES; k++) lanes[k] = x[i + k] > lanes[k] ? x[i + k] : lanes[k];
+    }
+    for (; i < n; i++) m = x[i] > m ? x[i] : m;
+    for (size_t k = 0; k < LANES; k++) m = lanes[k] > m ? lanes[k] : m;
+    return m;
+}
+
+/* out = e^(in - most); returns the sum. */
+static double exponentials_f32(const float *in, float *out, size_t n, float most) {
+    double sum = 0;
+    for (size_t begin = 0; begin < n; begin += RUN) {
+        size_t end = ig_min_size(n, begin + RUN), i = begin;
+        float lanes[LANES] = {0}, rest = 0;
+        for (; i + LANES <= end; i += LANES) {
+            for (size_t k = 0; k < LANES; k++) {
+                float e = ig_exp_down(in[i + k] - most);
+                out[i + k] = e;
+                lanes[k] += e;
+            }
+        }
+        for (; i < end; i++) rest += out[i] = ig_exp_down(in[i] - most);
+        for (size_t k = 0; k < LANES; k++) sum += (double)lanes[k];
+        sum += (double)rest;
+    }
+    return sum;
+}
+
+static void softmax_f32(const void *arg, const float *in, float *out, size_t n) {
+    IG_UNUSED(arg);
+    float scale = (float)(1 / exponentials_f32(in, out, n, largest_f32(in, n)));
+    for (size_t i = 0; i < n; i++) out[i] *= scale;
+}
+
+/* The exponentials go through a small block, because `out` may be `in`. */
+static void log_softmax_f32(const void *arg, const float *in, float *out, size_t n) {
+    IG_UNUSED(arg);
+    float most = largest_f32(in, n), block[RUN];
+    double sum = 0;
+    for (size_t i = 0; i < n; i += RUN) sum += exponentials_f32(in + i, block, ig_min_size(RUN, n - i), most);
+    float less = (float)log(sum);
+    for (size_t i = 0; i < n; i++) out[i] = in[i] - most - less;
+}
+
+static double largest_f64(const double *x, size_t n) {
+    double m = -(double)INFINITY;
+    for (size_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+    return m;
+}
+
+static void softmax_f64(const void *arg, const double *in, double *out, size_t n) {
+    IG_UNUSED(arg);
+    double most = largest_f64(in, n), sum = 0;
+    for (size_t i = 0; i < n; i++) sum += out[i] = exp(in[i] - most);
+    for (size_t i = 0; i < n; i++) out[i] /= sum;
+}
+
+static void log_softmax_f64(const void *arg, const double *in, double *out, size_t n) {
+    IG_UNUSED(arg);
+    double most = largest_f64(in, n), sum = 0;
+    for (size_t i = 0; i < n; i++) sum += exp(in[i] - most);
+    double less = log(sum);
+    for (size_t i = 0; i < n; i++) out[i] = in[i] - most - less;
+}
+
+/* 1 for the first of the largest, 0 for the others. */
+#define HARDMAX(name, type)                                                                                                    \
+    static void name(const void *arg, const type *in, type *out, size_t n) {                                                   \
+        size_t best = 0;                                                                                                       \
+        IG_UNUSED(arg);                                                                                                        \
+        for (size_t i = 1; i < n; i++) {                                                                                       \
+            if (in[i] > in[best] || (in[i] != in[i] && in[best] == in[best])) best = i;                                        \
+        }                                                                                                                      \
+        for (size_t i = 0; i < n; i++) out[i] = i == best;                                                                     \
+    }
+HARDMAX(hardmax_f32, float)
+HARDMAX(hardmax_f64, double)
+
+/* ------------------------------------------------------------------------------------------------------------- kernels */
+
+static ig_status lanes_for(ig_call *c, int64_t wanted, bool coerced, ig_lanes *lanes) {
+    const ig_tensor *x = c->in[0];
+    int axis = 0;
+    if (x->rank) IG_TRY(ig_call_axis(c, wanted, x->rank, &axis));
+    *lanes = coerced ? ig_lanes_coerced(x->rank, x->dims, axis) : ig_lanes_of(x->rank, x->dims, axis);
+    return IG_OK;
+}
+
+static ig_status map_lanes(ig_call *c, const ig_lane_map *map) {
+    ig_lanes lanes;
+    IG_TRY(ig_call_like(c, 0, 0));
+    IG_TRY(lanes_for(c, ig_attr_int(c->node, "axis"), c->node->schema->since < 13, &lanes));
+    return ig_lanes_map(c, &lanes, c->in[0], c->out[0], map, NULL);
+}
+
+#define SOFTMAX_OP(symbol, text)                                                                                               \
+    static ig_status run_##symbol(ig_call *c) {                                                                                \
+        static const ig_lane_map map = {.f32 = symbol##_f32, .f64 = symbol##_f64};                                             \
+        return map_lanes(c, &map);                                                                                             \
+    }                                                                                                                          \
+    const ig_op ig_op_##symbol = {                                                                                             \
+        .name = text, .domain = "", .since = 1, .flags = IG_OP_INPLACE, .infer = infer_softmax, .run = run_##symbol};
+
+SOFTMAX_OP(softmax, "Softmax")
+SOFTMAX_OP(log_softmax, "LogSoftmax")
+SOFTMAX_OP(hardmax, "Hardmax")
+
+/* ------------------------------------------------------------------------------------------------------ QLinearSoftmax */
+
+/* The input's zero point falls out of a softmax. */
+typedef struct quantized {
+    float scale, y_scale;
+    int64_t y_zero, low, high;
+} quantized;
+
+static void softmax_i64(const void *arg, const int64_t *in, int64_t *out, size_t n) {
+    const quantized *q = arg;
+    int64_t most = INT64_MIN;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) most = ig_max_i64(most, in[i]);
+    for (size_t i = 0; i < n; i++) sum += (double)ig_exp_down((float)(in[i] - most) * q->scale);
+    for (size_t i = 0; i < n; i++) {
+        double p = (double)ig_exp_down((float)(in[i] - most) * q->scale) / sum;
+        double y = rint(p / (double)q->y_scale);
+        out[i] = y > 1e6 ? q->high : ig_clamp_i64((int64_t)y + q->y_zero, q->low, q->high);
+    }
+}
+
+static ig_status quantization(ig_call *c, quantized *q) {
+    for (size_t i = 1; i < 5; i++) {
+        const ig_tensor *t = i < c->n_in ? c->in[i] : NULL;
+        ig_dtype wanted = i % 2 ? IG_F32 : c->in[0]->dtype;
+        if (!t && i % 2 == 0) continue;
+        if (!t || t->kind != IG_KIND_TENSOR || t->count != 1 || t->dtype != wanted)
+            return ig_call_fail(c, "input %zu is no single scale or zero point", i);
+    }
+    bool is_signed = c->in[0]->dtype == IG_I8;
+    const ig_tensor *zero = c->n_in > 4 ? c->in[4] : NULL;
+    q->scale = *(const float *)c->in[1]->data;
+    q->y_scale = *(const float *)c->in[3]->data;
+    q->y_zero = zero ? ig_load_as_i64(zero->dtype, zero->data, 0) : 0;
+    q->low = is_signed ? -128 : 0;
+    q->high = is_signed ? 127 : 255;
+    return q->scale > 0 && q->y_scale > 0 ? IG_OK : ig_call_fail(c, "the scales aren't positive");
+}
+
+static int64_t qlinear_axis(const ig_node *node, bool *coerced) {
+    *coerced = ig_attr_int(node, "opset") < 13;
+    return ig_attr_given(node, "axis") ? ig_attr_int(node, "axis") : *coerced ? 1 : -1;
+}
+
+static ig_status infer_qlinear_softmax(ig_infer *c) {
+    ig_shape x;
+    bool coerced;
+    int axis;
+    if (ig_infer_shape(c, 0, &x) && x.rank) IG_TRY(ig_infer_axis(c, qlinear_axis(c->node, &coerced), x.rank, false, &axis));
+    return ig_infer_same(c);
+}
+
+static ig_status run_qlinear_softmax(ig_call *c) {
+    static const ig_lane_map map = {.i64 = softmax_i64};
+    ig_lanes lanes;
+    quantized q;
+    bool coerced;
+    IG_TRY(ig_call_like(c, 0, 0));
+    IG_TRY(quantization(c, &q));
+    int64_t axis = qlinear_axis(c->node, &coerced);
+    IG_TRY(lanes_for(c, axis, coerced, &lanes));
+    return ig_lanes_map(c, &lanes, c->in[0], c->out[0], &map, &q);
+}
+
+const ig_op ig_op_ms_qlinear_softmax = {.name = "QLinearSoftmax",
+                                        .domain = "com.microsoft",
+                                        .since = 1,
+                                        .infer = infer_qlinear_softmax,
+                                        .run = run_qlinear_softmax};
