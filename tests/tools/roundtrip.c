@@ -1,43 +1,34 @@
-/* roundtrip IN [OUT] [external|inline]: opens a model, prints its findings and how long that took, and saves it. */
+/* Opens models and saves them: roundtrip [external|inline] IN OUT [IN OUT ...], for the Python checks. OUT "-": only opens.
+ * A line per model: "ok NODES", "error STATUS message", each finding before it. Exit 1 when one failed. */
 #include "graph/graph.h"
 
 #include <stdio.h>
-#include <time.h>
 
-static int fail(const ig_error *err) {
-    printf("error: %s [%s] (%s) status %d\n", err->message, err->detail, err->hint, (int)err->status);
-    return 1;
-}
-
-static double seconds(void) {
-    struct timespec t;
-    timespec_get(&t, TIME_UTC);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+static bool one(const char *in, const char *out, const ig_save_options *options) {
+    ig_error err = {0};
+    ig_model *model = NULL;
+    ig_status status = ig_model_open(&model, in, NULL, &err);
+    for (size_t i = 0; model && i < model->findings.n; i++) {
+        const ig_finding *f = &model->findings.items[i];
+        printf("finding %d [%s] %s (%s) %s\n", (int)f->severity, f->rule, f->message, f->where, f->hint);
+    }
+    if (status == IG_OK && strcmp(out, "-") != 0) status = ig_model_save(model, out, options, &err);
+    if (status == IG_OK)
+        printf("ok %llu\n", (unsigned long long)model->n_nodes);
+    else
+        printf("error %d %s (%s) %s\n", (int)status, err.message, err.detail, err.hint);
+    ig_model_free(model);
+    return status == IG_OK;
 }
 
 int main(int argc, char **argv) {
-    ig_error err = {0};
-    ig_model *model;
-    if (argc < 2) return 2;
-    double start = seconds();
-    if (ig_model_open(&model, argv[1], NULL, &err) != IG_OK) return fail(&err);
-    uint64_t peak;
-    double opened = seconds() - start;
-    ig_context_memory(model->context, &peak);
-    printf("opened in %.1f ms, %.1f MiB, %llu nodes\n", opened * 1e3, (double)peak / 1048576,
-           (unsigned long long)model->n_nodes);
-    for (size_t i = 0; i < model->findings.n; i++) {
-        const ig_finding *f = &model->findings.items[i];
-        printf("finding %d [%s] %s (%s) hint: %s\n", (int)f->severity, f->rule, f->message, f->where, f->hint);
-    }
-    if (ig_model_validate(model, &err) != IG_OK) printf("invalid: %s\n", err.message);
     ig_save_options options = {IG_OPTIONS(ig_save_options), .overwrite = true};
-    if (argc > 3) options.external = argv[3][0] == 'e', options.inline_external = argv[3][0] == 'i';
+    int first = 1;
+    if (argc > 1) options.external = strcmp(argv[1], "external") == 0;
+    if (argc > 1) options.inline_external = strcmp(argv[1], "inline") == 0;
     if (options.external) options.external_from = 1;
-    if (argc > 2 && ig_model_save(model, argv[2], &options, &err) != IG_OK) {
-        ig_model_free(model);
-        return fail(&err);
-    }
-    ig_model_free(model);
-    return 0;
+    if (options.external || options.inline_external) first = 2;
+    bool ok = true;
+    for (int i = first; i + 1 < argc; i += 2) ok &= one(argv[i], argv[i + 1], &options);
+    return ok ? 0 : 1;
 }

@@ -92,6 +92,13 @@ ig_status ig_onnx_make_type(ig_onnx_writer *w, const ig_type *type, ig_onnx_type
     }
 }
 
+/* A type that the file doesn't declare is written only when it is news: found out by inference. */
+static const ig_type *type_of(const ig_value_info *info) {
+    const ig_value *v = info->value;
+    if (info->type || !v || !v->type) return info->type;
+    return v->type->wire.p || v->constant ? NULL : v->type;
+}
+
 ig_status ig_onnx_make_info(ig_onnx_writer *w, const ig_value_info *info, ig_pb_head **out) {
     ig_onnx_value_info *v = IG_NEW(w->arena, ig_onnx_value_info);
     if (!v) return ig_oom(w->err);
@@ -101,7 +108,7 @@ ig_status ig_onnx_make_info(ig_onnx_writer *w, const ig_value_info *info, ig_pb_
     v->doc_string = info->doc;
     v->head.unknown = ig_onnx_unknown(info->unknown);
     IG_TRY(ig_onnx_make_props(w, &info->props, &v->metadata_props));
-    return ig_onnx_make_type(w, info->type ? info->type : info->value ? info->value->type : NULL, &v->type);
+    return ig_onnx_make_type(w, type_of(info), &v->type);
 }
 
 /* ---- attributes ---- */
