@@ -117,7 +117,8 @@ static const ig_attr *referred(const copier *c, const ig_attr *a) {
     return given;
 }
 
-static bool copy_attr(copier *c, ig_node *to, const ig_attr *from) {
+/* Appends at **end, which moves on; a malformed node may have two attributes of one name. */
+static bool copy_attr(copier *c, ig_node *to, const ig_attr *from, ig_attr ***end) {
     const ig_attr *source = referred(c, from);
     if (!source) return true; /* the operator's default applies */
     ig_attr a = *source;
@@ -171,7 +172,13 @@ static bool copy_attr(copier *c, ig_node *to, const ig_attr *from) {
         }
         if (!ok) return false;
     }
-    return !c->failed && ig_attr_put(to, &a);
+    ig_attr *copy = IG_NEW(arena, ig_attr);
+    if (!copy || c->failed) return false;
+    *copy = a;
+    copy->next = NULL;
+    **end = copy;
+    *end = &copy->next;
+    return true;
 }
 
 static bool copy_node(copier *c, ig_graph *g, const ig_node *from, ig_node *before) {
@@ -190,36 +197,36 @@ static bool copy_node(copier *c, ig_graph *g, const ig_node *from, ig_node *befo
         if (from->in[i] && !ig_node_set_input(n, i, copy_value(c, from->in[i]))) return false;
     for (uint32_t i = 0; i < n->n_out; i++)
         if (from->out[i]) ig_node_set_output(n, i, copy_value(c, from->out[i]));
+    ig_attr **end = &n->attrs;
     for (const ig_attr *a = from->attrs; a; a = a->next)
-        if (!copy_attr(c, n, a)) return false;
+        if (!copy_attr(c, n, a, &end)) return false;
     return ok && !c->failed && copy_props(c, &n->props, &from->props);
 }
 
-/* New values for everything the source graph defines. Splicing renames what would clash. */
+static bool copy_defined(copier *c, ig_graph *to, ig_value *v, bool rename) {
+    if (!v || ig_map_get(&c->values, IG_KEY(v))) return true;
+    ig_name name = copy_name(c, v->name);
+    if (rename && ig_graph_find(to, name)) name = ig_model_fresh_name(c->model, v->name);
+    ig_value *copy = name ? ig_value_new(to, name, copy_type(c, v->type)) : NULL;
+    if (!copy || c->failed || !ig_map_set(&c->values, IG_KEY(v), copy)) return false;
+    if (v->constant) copy->constant = copy_const(c, v->constant);
+    return !c->failed;
+}
+
+/* New values for everything the source graph defines. Splicing renames what would clash. In a malformed graph second values of
+ * a name are not in the table of values, only where they are used. */
 static bool copy_values(copier *c, ig_graph *to, const ig_graph *from, bool rename) {
-    for (size_t i = 0; i < from->values.n; i++) {
-        ig_value *v = from->values.entries[i].value;
-        if (!v || ig_map_get(&c->values, IG_KEY(v))) continue;
-        ig_name name = copy_name(c, v->name);
-        if (rename && ig_graph_find(to, name)) name = ig_model_fresh_name(c->model, v->name);
-        ig_value *copy = name ? ig_value_new(to, name, copy_type(c, v->type)) : NULL;
-        if (!copy || c->failed || !ig_map_set(&c->values, IG_KEY(v), copy)) return false;
-        if (!v->constant) continue;
-        copy->constant = copy_const(c, v->constant);
-        if (!copy->constant || c->failed) return false;
-    }
-    for (const ig_node *n = from->first; n; n = n->next) /* second values of a name in a malformed graph */
-        for (uint32_t o = 0; o < n->n_out; o++) {
-            ig_value *v = n->out[o];
-            if (!v || ig_map_get(&c->values, IG_KEY(v))) continue;
-            ig_value *copy = ig_value_new(to, copy_name(c, v->name), copy_type(c, v->type));
-            if (!copy || !ig_map_set(&c->values, IG_KEY(v), copy)) return false;
-        }
-    for (size_t i = 0; i < from->initializers.n; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < from->values.n; i++) ok = copy_defined(c, to, from->values.entries[i].value, rename);
+    for (size_t i = 0; ok && i < from->inputs.n; i++) ok = copy_defined(c, to, from->inputs.items[i].value, rename);
+    for (size_t i = 0; ok && i < from->initializers.n; i++) ok = copy_defined(c, to, from->initializers.items[i], rename);
+    for (const ig_node *n = from->first; ok && n; n = n->next)
+        for (uint32_t o = 0; ok && o < n->n_out; o++) ok = copy_defined(c, to, n->out[o], rename);
+    for (size_t i = 0; ok && i < from->initializers.n; i++) {
         ig_value *copy = ig_map_get(&c->values, IG_KEY(from->initializers.items[i]));
-        if (copy && !IG_PUSH(&c->model->arena, &to->initializers, copy)) return false;
+        if (copy->graph == to && copy->constant) ok = IG_PUSH(&c->model->arena, &to->initializers, copy); /* no bound input */
     }
-    return true;
+    return ok;
 }
 
 static bool copy_info(copier *c, ig_value_info *to, const ig_value_info *from) {
@@ -288,9 +295,14 @@ static bool copy_function(copier *c, ig_function *to, const ig_function *from) {
     to->body->function = to;
     /* Defaults are copied through a node of their own, which only lends its attribute list. */
     ig_node holder = {.graph = to->body};
+    ig_attr **end = &holder.attrs;
     for (const ig_attr *a = from->default_attributes; a; a = a->next)
-        if (!copy_attr(c, &holder, a)) return false;
+        if (!copy_attr(c, &holder, a, &end)) return false;
     to->default_attributes = holder.attrs;
+    for (ig_attr *a = to->default_attributes; a; a = a->next) { /* graphs as defaults have no owner */
+        if (a->kind == IG_ATTR_GRAPH && a->g) a->g->owner = NULL;
+        for (size_t i = 0; a->kind == IG_ATTR_GRAPHS && i < a->n; i++) a->graphs[i]->owner = NULL;
+    }
     return copy_opsets(c, &to->opsets, &from->opsets) && fill_graph(c, to->body, from->body) &&
            copy_props(c, &to->props, &from->props);
 }

@@ -318,6 +318,20 @@ static ig_status write_files(ig_onnx_writer *w, const ig_onnx_model *pb, const i
 /* Protobuf's own limit: sizes are 32-bit signed numbers in most of its implementations. */
 enum { LARGEST_FILE = INT32_MAX, EXTERNAL_FROM = 1024 };
 
+static ig_status measure(ig_onnx_writer *w, ig_onnx_model *pb, uint64_t *size) {
+    w->outside.n = 0;
+    w->side_size = 0;
+    ig_map_clear(&w->renamed);
+    IG_TRY(make_model(w, pb));
+    return ig_pb_size(&ig_onnx_model_pb, pb, size, w->err);
+}
+
+static ig_status too_large(ig_onnx_writer *w, uint64_t size) {
+    ig_fail(w->err, IG_E_LIMIT, "the model has %llu bytes, an ONNX file can't pass 2 GB", (unsigned long long)size);
+    ig_error_hint(w->err, "put smaller tensors into the side file as well (external_from)");
+    return IG_E_LIMIT;
+}
+
 static ig_status write_model(ig_onnx_writer *w, const ig_target *t) {
     ig_onnx_model pb;
     uint64_t size;
@@ -326,23 +340,21 @@ static ig_status write_model(ig_onnx_writer *w, const ig_target *t) {
     w->external_from = t->options.external_from ? t->options.external_from : EXTERNAL_FROM;
     w->location = ig_arena_printf(w->arena, "%s.data", ig_path_name(t->path));
     if (!w->location) return ig_oom(w->err);
-    IG_TRY(make_model(w, &pb));
-    IG_TRY(ig_pb_size(&ig_onnx_model_pb, &pb, &size, w->err));
+    IG_TRY(measure(w, &pb, &size));
     if (size > LARGEST_FILE && (!w->external || w->inline_external)) {
         w->external = true;
         w->inline_external = false;
-        w->outside.n = 0;
-        w->side_size = 0;
-        ig_map_clear(&w->renamed);
-        IG_TRY(make_model(w, &pb));
-        IG_TRY(ig_pb_size(&ig_onnx_model_pb, &pb, &size, w->err));
+        IG_TRY(measure(w, &pb, &size));
     }
-    if (size > LARGEST_FILE) {
-        ig_fail(w->err, IG_E_LIMIT, "the model has %llu bytes, an ONNX file can't pass 2 GB", (unsigned long long)size);
-        ig_error_hint(w->err, "put smaller tensors into the side file as well (external_from)");
-        return IG_E_LIMIT;
-    }
-    return write_files(w, &pb, t);
+    return size > LARGEST_FILE ? too_large(w, size) : write_files(w, &pb, t);
+}
+
+static ig_status write_memory(ig_onnx_writer *w, ig_arena *arena, ig_span *out) {
+    ig_onnx_model pb;
+    uint64_t size;
+    w->inline_external = true;
+    IG_TRY(measure(w, &pb, &size));
+    return size > LARGEST_FILE ? too_large(w, size) : ig_pb_encode(arena, &ig_onnx_model_pb, &pb, out, w->err);
 }
 
 ig_status ig_onnx_write(ig_model *model, const ig_target *target, ig_error *err) {
@@ -351,6 +363,16 @@ ig_status ig_onnx_write(ig_model *model, const ig_target *target, ig_error *err)
     ig_onnx_writer w = {.model = model, .arena = &arena, .err = err};
     ig_map_init(&w.renamed, &arena);
     ig_status status = write_model(&w, target);
+    ig_arena_free(&arena);
+    return status;
+}
+
+ig_status ig_onnx_write_memory(ig_model *model, ig_arena *out_arena, ig_span *out, ig_error *err) {
+    ig_arena arena;
+    ig_arena_init(&arena, model->context);
+    ig_onnx_writer w = {.model = model, .arena = &arena, .err = err};
+    ig_map_init(&w.renamed, &arena);
+    ig_status status = write_memory(&w, out_arena, out);
     ig_arena_free(&arena);
     return status;
 }
