@@ -159,8 +159,9 @@ static void check_graph(ig_check *c, ig_graph *g) {
     ig_arena scratch;
     ig_arena_init(&scratch, c->model->context);
     sorter s = {.graph = g};
-    if (!sort(&s, &scratch)) c->report->failed = true;
-    if (s.n_ready < s.n) {
+    if (!sort(&s, &scratch)) {
+        c->report->failed = true;
+    } else if (s.n_ready < s.n) {
         report_cycle(c, &s, &scratch);
     } else {
         report_unordered(c, g);

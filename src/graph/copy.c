@@ -89,10 +89,7 @@ static ig_const *copy_const(copier *c, const ig_const *k) {
         c->failed = true;
         return NULL;
     }
-    if (k->tensor && !IG_PUSH(&c->model->arena, &c->model->tensors, ig_tensor_clone(k->tensor))) {
-        ig_tensor_free(k->tensor);
-        c->failed = true;
-    }
+    if (k->tensor && !IG_PUSH(&c->model->arena, &c->model->tensors, ig_tensor_clone(k->tensor))) c->failed = true;
     return copy;
 }
 
