@@ -9,7 +9,13 @@ struct ig_arena_block {
     _Alignas(16) char start[];
 };
 
+/* Builds with a sanitizer give every allocation a block of its own, so that it sees accesses past one, and so that tests of
+ * failing allocations meet every one. */
+#ifdef IG_ARENA_SINGLE
+enum { FIRST_BLOCK = 1, LARGEST_BLOCK = 1 };
+#else
 enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20 };
+#endif
 
 void ig_arena_init(ig_arena *arena, ig_context *context) { *arena = (ig_arena){.context = context, .block_size = FIRST_BLOCK}; }
 
