@@ -40,14 +40,19 @@ ig_status ig_onnx_read_props(ig_onnx_reader *r, const void *pb, ig_props *out) {
 
 /* ---- types ---- */
 
-static ig_dim read_dim(ig_onnx_reader *r, const ig_onnx_dim *pb, const ig_pb_path *path) {
-    if (pb->value_case == 1 && pb->dim_value >= 0) return ig_dim_of(pb->dim_value);
-    if (pb->value_case == 2 && pb->dim_param.n) return ig_dim_named(&r->model->syms, pb->dim_param);
-    if (pb->value_case == 1) {
+static ig_status read_dim(ig_onnx_reader *r, const ig_onnx_dim *pb, const ig_pb_path *path, ig_dim *out) {
+    *out = ig_dim_unknown();
+    if (pb->value_case == 1 && pb->dim_value >= 0) {
+        *out = ig_dim_of(pb->dim_value);
+    } else if (pb->value_case == 1) {
         ig_onnx_find(r, IG_WARNING, "dim", path, NULL, "give a dimension that isn't fixed a name instead of a number",
                      "negative dimension %lld, taken as unknown", (long long)pb->dim_value);
+    } else if (pb->value_case == 2 && pb->dim_param.n) {
+        *out = ig_dim_named(&r->model->syms, pb->dim_param);
+        if (!ig_dim_known(*out) && !out->sym) *out = ig_dim_symbol(&r->model->syms, pb->dim_param); /* no expression we know */
+        if (!ig_dim_known(*out) && !out->sym) return ig_oom(r->err);
     }
-    return ig_dim_unknown();
+    return IG_OK;
 }
 
 static ig_dtype read_dtype(ig_onnx_reader *r, int32_t number, const ig_pb_path *path) {
@@ -71,7 +76,7 @@ static ig_status read_tensor_type(ig_onnx_reader *r, const ig_onnx_type_tensor *
     if (!dims) return ig_oom(r->err);
     for (size_t i = 0; i < n; i++) {
         const ig_onnx_dim *d = pb->shape->dim.items[i];
-        dims[i] = read_dim(r, d, path);
+        IG_TRY(read_dim(r, d, path, &dims[i]));
         if (!d->denotation.s) continue;
         if (!denotations) denotations = IG_NEW_ARRAY(&r->model->arena, ig_str, n);
         if (!denotations) return ig_oom(r->err);
