@@ -92,8 +92,7 @@ uint16_t ig_f32_to_f16(float f) {
     return (uint16_t)(sign | ((bits - 0x38000000u) >> 13));
 }
 
-/* A double is first rounded to odd in float precision, so that the second rounding is the only one that counts. */
-static float round_to_odd(double d) {
+float ig_f64_to_odd_f32(double d) {
     float f = (float)d;
     if (isnan(d) || isinf(f) || (double)f == d) return f;
     uint32_t bits;
@@ -102,7 +101,7 @@ static float round_to_odd(double d) {
     return ig_load_f32(&bits);
 }
 
-uint16_t ig_f64_to_f16(double d) { return ig_f32_to_f16(round_to_odd(d)); }
+uint16_t ig_f64_to_f16(double d) { return ig_f32_to_f16(ig_f64_to_odd_f32(d)); }
 
 uint16_t ig_f32_to_bf16(float f) {
     uint32_t bits;
@@ -158,7 +157,8 @@ uint8_t ig_small_float_encode(ig_dtype dtype, float value, bool saturate) {
     int m_bits = ig_dtypes[dtype].mantissa;
     unsigned sign = signbit(value) ? 1u << (ig_dtypes[dtype].exponent + m_bits) : 0;
     unsigned overflow = saturate || !s->nan_code ? s->max_code : s->inf_code ? s->inf_code : s->nan_code;
-    if (isnan(value)) return (uint8_t)(s->fnuz ? 0x80 : s->nan_code ? sign | s->nan_code : s->max_code);
+    unsigned no_nan = 1u << (ig_dtypes[dtype].exponent + m_bits); /* -0, as common implementations give */
+    if (isnan(value)) return (uint8_t)(s->fnuz ? 0x80 : s->nan_code ? sign | s->nan_code : no_nan);
     if (s->fnuz && overflow == s->nan_code) sign = isinf(value) ? 0 : sign;
     float a = fabsf(value);
     unsigned code;
@@ -277,7 +277,7 @@ void ig_store_f64(ig_dtype dtype, void *data, size_t i, double value) {
         memcpy(p + 2 * i, &h, 2);
         return;
     case IG_BF16:
-        h = ig_f32_to_bf16(round_to_odd(value));
+        h = ig_f32_to_bf16(ig_f64_to_odd_f32(value));
         memcpy(p + 2 * i, &h, 2);
         return;
     case IG_BOOL: p[i] = value != 0; return;
@@ -287,7 +287,7 @@ void ig_store_f64(ig_dtype dtype, void *data, size_t i, double value) {
     default: break;
     }
     if (ig_dtype_is_float(dtype)) {
-        ig_store_bits(dtype, data, i, ig_small_float_encode(dtype, round_to_odd(value), true));
+        ig_store_bits(dtype, data, i, ig_small_float_encode(dtype, ig_f64_to_odd_f32(value), true));
         return;
     }
     if (dtype == IG_U64 && value >= 0x1p63) {

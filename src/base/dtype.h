@@ -44,6 +44,8 @@ static inline float ig_bf16_to_f32(uint16_t h) {
 }
 uint16_t ig_f32_to_bf16(float f); /* round to nearest, ties to even; NaN stays NaN */
 uint16_t ig_f64_to_f16(double d);
+/* Rounded to odd: whoever rounds the result to a smaller type next rounds as if once. */
+float ig_f64_to_odd_f32(double d);
 
 /* The small floats (8, 6 and 4 bits) by their bit pattern. Encoding rounds to nearest even; `saturate` clamps finite values and
  * infinities to the largest finite value, otherwise they become infinity or NaN as the format has them (ONNX Cast). */

@@ -72,28 +72,42 @@ static void whole_to_f32(ig_dtype from, const void *data, size_t first, size_t n
     }
 }
 
-static int64_t truncate(double v) { return v >= -0x1p63 ? (v < 0x1p63 ? (int64_t)v : INT64_MAX) : v < 0 ? INT64_MIN : 0; }
+/* Toward zero; what no int64 holds becomes the nearest that one does. */
+static inline int64_t truncate_f64(double v) {
+    return v >= -0x1p63 ? (v < 0x1p63 ? (int64_t)v : INT64_MAX) : v < 0 ? INT64_MIN : 0;
+}
+static inline int64_t truncate_f32(float v) {
+    return v >= -0x1p63f ? (v < 0x1p63f ? (int64_t)v : INT64_MAX) : v < 0 ? INT64_MIN : 0;
+}
+static inline uint64_t truncate_unsigned(double v) {
+    return v >= 0x1p63 ? (v < 0x1p64 ? (uint64_t)v : UINT64_MAX) : (uint64_t)truncate_f64(v);
+}
 
 /* Floats of up to 32 bits. */
 static void f32_to_whole(const float *in, size_t n, ig_dtype to, void *dst, size_t at, int64_t *wide) {
     if (to == IG_U64) {
-        uint64_t *out = (uint64_t *)dst + at;
-        for (size_t i = 0; i < n; i++)
-            out[i] = in[i] >= 0x1p63f ? (in[i] < 0x1p64f ? (uint64_t)in[i] : UINT64_MAX) : (uint64_t)truncate((double)in[i]);
+        for (size_t i = 0; i < n; i++) ((uint64_t *)dst)[at + i] = truncate_unsigned((double)in[i]);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        wide[i] = to == IG_BOOL ? in[i] != 0 : in[i] >= -0x1p63f && in[i] < 0x1p63f ? (int64_t)in[i] : truncate((double)in[i]);
+    if (to == IG_BOOL)
+        for (size_t i = 0; i < n; i++) wide[i] = in[i] != 0;
+    else if (to == IG_I32)
+        for (size_t i = 0; i < n; i++) wide[i] = ig_clamp_i64(truncate_f32(in[i]), INT32_MIN, INT32_MAX);
+    else
+        for (size_t i = 0; i < n; i++) wide[i] = truncate_f32(in[i]);
     store_whole(to, dst, at, n, wide);
 }
 
-static void f64_to_whole(const double *in, size_t n, ig_dtype to, void *dst, size_t at) {
-    for (size_t i = 0; i < n; i++) {
-        if (to == IG_U64 && in[i] >= 0x1p63)
-            ((uint64_t *)dst)[at + i] = in[i] < 0x1p64 ? (uint64_t)in[i] : UINT64_MAX;
-        else
-            ig_store_i64(to, dst, at + i, to == IG_BOOL ? in[i] != 0 : truncate(in[i]));
-    }
+static void f64_to_whole(const double *in, size_t n, ig_dtype to, void *dst, size_t at, int64_t *wide) {
+    if (to == IG_U64)
+        for (size_t i = 0; i < n; i++) wide[i] = (int64_t)truncate_unsigned(in[i]);
+    else if (to == IG_BOOL)
+        for (size_t i = 0; i < n; i++) wide[i] = in[i] != 0;
+    else if (to == IG_I32)
+        for (size_t i = 0; i < n; i++) wide[i] = ig_clamp_i64(truncate_f64(in[i]), INT32_MIN, INT32_MAX);
+    else
+        for (size_t i = 0; i < n; i++) wide[i] = truncate_f64(in[i]);
+    store_whole(to, dst, at, n, wide);
 }
 
 static void to_f64(ig_dtype from, const void *src, size_t first, double *out, size_t n) {
@@ -103,9 +117,9 @@ static void to_f64(ig_dtype from, const void *src, size_t first, double *out, si
         for (size_t i = 0; i < n; i++) out[i] = ig_load_as_f64(from, src, first + i);
 }
 
-static void from_f64(const double *in, ig_dtype to, void *dst, size_t at, size_t n) {
+static void from_f64(const double *in, ig_dtype to, void *dst, size_t at, size_t n, int64_t *wide) {
     if (is_whole(to))
-        f64_to_whole(in, n, to, dst, at);
+        f64_to_whole(in, n, to, dst, at, wide);
     else if (to == IG_F32)
         for (size_t i = 0; i < n; i++) ((float *)dst)[at + i] = (float)in[i];
     else
@@ -117,7 +131,7 @@ static void convert_block(ig_dtype from, const void *src, size_t first, ig_dtype
     int64_t whole[BLOCK];
     float real[BLOCK];
     if (from == IG_F64)
-        from_f64((const double *)src + first, to, dst, at, n);
+        from_f64((const double *)src + first, to, dst, at, n, whole);
     else if (to == IG_F64)
         to_f64(from, src, first, (double *)dst + at, n);
     else if (is_whole(from) && is_whole(to)) {

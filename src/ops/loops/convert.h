@@ -1,6 +1,7 @@
 /* Elements of one number type to another, by the block. The rules are those of ONNX Cast with its defaults: floats go to whole
  * numbers by truncation, whole numbers keep their low bits, everything but zero is true, floats round to nearest even, small
- * floats saturate. What ONNX leaves undefined: a float that no int64 can hold saturates to int64 first, NaN is 0. */
+ * floats saturate. What ONNX leaves undefined: a float out of the range of int64, uint64 or int32 becomes the
+ * nearest number there, for smaller types it is first made an int64; NaN is 0. */
 #ifndef IG_OPS_LOOPS_CONVERT_H
 #define IG_OPS_LOOPS_CONVERT_H
 

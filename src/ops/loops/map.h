@@ -165,6 +165,13 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
                 const C z = in2[i];                                                                                            \
                 out[i] = (R)(expr);                                                                                            \
             }                                                                                                                  \
+        } else if (step0) {                                                                                                    \
+            const B y = in1[0];                                                                                                \
+            const C z = in2[0];                                                                                                \
+            IG_EACH (i, n) {                                                                                                   \
+                const A x = in0[i];                                                                                            \
+                out[i] = (R)(expr);                                                                                            \
+            }                                                                                                                  \
         } else {                                                                                                               \
             IG_EACH (i, n) {                                                                                                   \
                 const A x = in0[i * step0];                                                                                    \
