@@ -88,15 +88,16 @@ ig_dim ig_window_positions(ig_syms *syms, const ig_window_rule *r, int k, ig_dim
 }
 
 bool ig_window_on(ig_window *w, const ig_window_rule *r, const int64_t *in) {
+    int64_t taps = 1; /* their number bounds the work for one result */
     w->dims = r->dims;
     for (int k = 0; k < r->dims; k++) {
+        if (__builtin_mul_overflow(taps, r->kernel[k], &taps) || taps > LARGEST) return false;
         w->in[k] = in[k];
         w->kernel[k] = r->kernel[k];
         w->stride[k] = r->stride[k];
         w->dilation[k] = r->dilation[k];
         w->begin[k] = r->auto_pad == IG_PAD_GIVEN ? r->begin[k] : 0;
         w->end[k] = r->auto_pad == IG_PAD_GIVEN ? r->end[k] : 0;
-        if (r->kernel[k] == IG_UNKNOWN) return false;
         ig_dim out = ig_window_positions(NULL, r, k, ig_dim_of(in[k]));
         if (!ig_dim_known(out) || out.value < 0) return false;
         w->out[k] = out.value;
