@@ -1,5 +1,8 @@
-/* Gemm: alpha * A' * B' + beta * C on matrices. */
+/* Gemm: alpha * A' * B' + beta * C on matrices; FusedGemm with an activation; GemmFastGelu, a MatMul with a bias and one. */
 #include "ops/matrix/product.h"
+#include "ops/nn/reals.h"
+
+#include <math.h>
 
 static ig_stack_options left(const ig_node *node) { return (ig_stack_options){.transpose = ig_attr_int(node, "transA")}; }
 static ig_stack_options right(const ig_node *node) {
@@ -67,7 +70,7 @@ static ig_status add_c_f32(ig_call *c, ig_gemm *tail, size_t m, size_t n, float 
     return IG_OK;
 }
 
-/* n is at least 1. Whole numbers: alpha and beta are truncated to whole numbers, as onnxruntime has them. */
+/* Whole factors keep whole numbers exact; others go through doubles. */
 #define FINISH(TYPE)                                                                                                           \
     do {                                                                                                                       \
         const TYPE *add = t ? t->data : NULL, a = (TYPE)(int64_t)alpha, b = (TYPE)(int64_t)beta;                               \
@@ -76,10 +79,22 @@ static ig_status add_c_f32(ig_call *c, ig_gemm *tail, size_t m, size_t n, float 
             for (size_t j = 0; j < n; j++) out[i * n + j] = a * out[i * n + j] + (add ? b * add[i * row + j * col] : 0);       \
     } while (0)
 
+static void finish_by_doubles(ig_tensor *y, const ig_tensor *t, size_t row, size_t col, size_t n, float alpha, float beta) {
+    for (size_t i = 0; i < y->count; i++) {
+        double v = (double)alpha * ig_load_as_f64(y->dtype, y->data, i);
+        if (t) v += (double)beta * ig_load_as_f64(t->dtype, t->data, i / n * row + i % n * col);
+        ig_store_f64(y->dtype, y->data, i, v);
+    }
+}
+
 static ig_status finish_plain(ig_call *c, size_t m, size_t n, float alpha, float beta) {
     const ig_tensor *t = c->n_in > 2 && beta != 0 ? c->in[2] : NULL;
     size_t row = 0, col = 0;
     if (t) steps_of_c(t, &row, &col);
+    if (c->in[0]->dtype != IG_F64 && (truncf(alpha) != alpha || truncf(beta) != beta || fabsf(alpha) > 1e9f || fabsf(beta) > 1e9f)) {
+        finish_by_doubles(c->out[0], t, row, col, n, alpha, beta);
+        return IG_OK;
+    }
     switch (c->in[0]->dtype) {
     case IG_F64: {
         const double *add = t ? t->data : NULL;
@@ -136,11 +151,53 @@ static ig_status run(ig_call *c) {
     size_t m = p.a.rows, n = p.b.cols;
     if (m == 0 || n == 0) return IG_OK;
     bool real = dtype == IG_F32 || dtype == IG_F16 || dtype == IG_BF16;
-    if (real) p.tail.alpha = alpha;
+    ig_activation activation;
+    IG_TRY(ig_activation_of_call(c, &activation));
+    if (real) {
+        p.tail.alpha = alpha;
+        p.activation = activation;
+    }
     if (dtype == IG_F32 && c->n_in > 2 && c->in[2] && beta != 0) IG_TRY(add_c_f32(c, &p.tail, m, n, beta));
     if (real && dtype != IG_F32) return run_small_float(c, &p, beta);
     IG_TRY(ig_product_run(c, &p));
-    return real ? IG_OK : finish_plain(c, m, n, alpha, beta);
+    if (real) return IG_OK;
+    IG_TRY(finish_plain(c, m, n, alpha, beta));
+    if (dtype == IG_F64)
+        ig_activate_f64(&activation, c->out[0]->data, m * n);
+    else if (activation.kind != IG_ACT_NONE)
+        return ig_call_fail(c, "an activation of whole numbers");
+    return IG_OK;
+}
+
+static ig_status infer_gelu(ig_infer *c) {
+    ig_shape out, bias;
+    IG_TRY(ig_product_shape(c, 0, (ig_stack_options){0}, 1, (ig_stack_options){.right = true}, &out));
+    if (out.rank > 0 && ig_infer_shape(c, 2, &bias) && (bias.rank != 1 || ig_dim_differ(bias.dims[0], out.dims[out.rank - 1])))
+        return ig_infer_fail(c, "the bias doesn't have an entry for each column");
+    return ig_infer_set(c, 0, ig_infer_dtype(c, 0), out.rank < 0 ? NULL : &out);
+}
+
+static ig_status prepare_gelu(ig_prepare *p) {
+    return ig_product_prepare(p, 0, (ig_stack_options){0}, 1, (ig_stack_options){.right = true});
+}
+
+static ig_status run_gelu(ig_call *c) {
+    const ig_tensor *bias = c->n_in > 2 ? c->in[2] : NULL;
+    const void *cols;
+    ig_product p = {.dtype = c->in[0]->dtype,
+                    .a = ig_stack_of(c->in[0]->rank, c->in[0]->dims, (ig_stack_options){0}),
+                    .b = ig_stack_of(c->in[1]->rank, c->in[1]->dims, (ig_stack_options){.right = true}),
+                    .a_data = c->in[0]->data,
+                    .b_data = c->in[1]->data,
+                    .state = c->state,
+                    .out = c->out[0]->data,
+                    .activation = {IG_ACT_FAST_GELU, 0, 0},
+                    .tail = ig_gemm_of(0, 0, 0)};
+    IG_TRY(ig_real_in(c, bias, IG_F32, &cols));
+    p.tail.bias_cols = cols;
+    return ig_product_run(c, &p);
 }
 
 const ig_op ig_op_gemm = {"", "Gemm", 1, 0, 0, infer, run, prepare, NULL};
+const ig_op ig_op_ms_fused_gemm = {"com.microsoft", "FusedGemm", 1, 0, 0, infer, run, prepare, NULL};
+const ig_op ig_op_ms_gemm_fast_gelu = {"com.microsoft", "GemmFastGelu", 1, 0, 0, infer_gelu, run_gelu, prepare_gelu, NULL};

@@ -1,4 +1,4 @@
-/* MatMul, and the forms of it that onnxruntime fuses: FusedMatMul and TransposeMatMul. */
+/* MatMul, and the forms of it that onnxruntime fuses. */
 #include "ops/matrix/product.h"
 
 static ig_stack_options left(const ig_node *node) {
@@ -28,9 +28,11 @@ static ig_status run(ig_call *c) {
                     .out = c->out[0]->data,
                     .tail = ig_gemm_of(0, 0, 0)};
     if (ig_schema_attr_find(c->node->schema, "alpha")) p.tail.alpha = ig_attr_float(c->node, "alpha");
+    IG_TRY(ig_activation_of_call(c, &p.activation));
     return ig_product_run(c, &p);
 }
 
 const ig_op ig_op_mat_mul = {"", "MatMul", 1, 0, 0, infer, run, prepare, NULL};
 const ig_op ig_op_ms_fused_mat_mul = {"com.microsoft", "FusedMatMul", 1, 0, 0, infer, run, prepare, NULL};
+const ig_op ig_op_ms_fused_mat_mul_activation = {"com.microsoft", "FusedMatMulActivation", 1, 0, 0, infer, run, prepare, NULL};
 const ig_op ig_op_ms_transpose_mat_mul = {"com.microsoft", "TransposeMatMul", 1, 0, 0, infer, run, prepare, NULL};

@@ -189,6 +189,12 @@ static ig_status run_f32(ig_call *c, ig_product *p, const batch *t, const float 
     g.m = p->a.rows, g.n = p->b.cols, g.k = p->a.cols;
     g.a_row = p->a.row, g.a_col = p->a.col, g.b_row = p->b.row, g.b_col = p->b.col;
     g.c_row = g.n;
+    if (p->activation.kind == IG_ACT_RELU) {
+        g.min = 0;
+    } else if (p->activation.kind != IG_ACT_NONE) {
+        g.post = ig_activate_f32;
+        g.post_arg = &p->activation;
+    }
     for (size_t i = 0; i < t->count; i++) {
         size_t ia = operand_index(&p->a, t->rank, t->dims, i), ib = operand_index(&p->b, t->rank, t->dims, i);
         items[i] = g;
@@ -250,6 +256,12 @@ PLAIN(plain_f64, double)
 PLAIN(plain_u32, uint32_t)
 PLAIN(plain_u64, uint64_t)
 
+static void finish_f64(const ig_product *p, size_t n) {
+    double *out = p->out, alpha = (double)p->tail.alpha;
+    for (size_t i = 0; alpha != 1 && i < n; i++) out[i] *= alpha;
+    ig_activate_f64(&p->activation, out, n);
+}
+
 ig_status ig_product_run(ig_call *c, ig_product *p) {
     join_rows(&p->a, &p->b);
     batch t = batch_of(&p->a, &p->b);
@@ -260,7 +272,10 @@ ig_status ig_product_run(ig_call *c, ig_product *p) {
     case IG_F32: return run_f32(c, p, &t, p->a_data, p->b_data, p->out);
     case IG_F16:
     case IG_BF16: return run_small_float(c, p, &t);
-    case IG_F64: ig_parallel(c->threads, t.count * p->a.rows, grain, plain_f64, &j); return IG_OK;
+    case IG_F64:
+        ig_parallel(c->threads, t.count * p->a.rows, grain, plain_f64, &j);
+        finish_f64(p, t.count * p->a.rows * p->b.cols);
+        return IG_OK;
     case IG_U32:
     case IG_I32: ig_parallel(c->threads, t.count * p->a.rows, grain, plain_u32, &j); return IG_OK;
     case IG_U64:

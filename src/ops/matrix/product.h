@@ -4,7 +4,7 @@
 #define IG_OPS_MATRIX_PRODUCT_H
 
 #include "kernels/gemm/gemm.h"
-#include "ops/op.h"
+#include "ops/nn/activate.h"
 
 /* A stack of matrices inside a tensor: the dims before the last two count the matrices. Steps are in elements. */
 typedef struct ig_stack {
@@ -46,6 +46,7 @@ typedef struct ig_product {
     const void *a_data, *b_data;
     const ig_product_state *state; /* or NULL */
     void *out;                     /* the products one after the other, row-major */
+    ig_activation activation; /* after everything else */
     ig_gemm tail; /* alpha, beta, add, bias, min, max and post are taken from here; start with ig_gemm_of(0, 0, 0). Only
                      for float results, and what is added only for a single product. */
 } ig_product;
