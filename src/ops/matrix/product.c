@@ -263,7 +263,7 @@ static void finish_f64(const ig_product *p, size_t n) {
 }
 
 ig_status ig_product_run(ig_call *c, ig_product *p) {
-    join_rows(&p->a, &p->b);
+    if (!p->state || p->state->b) join_rows(&p->a, &p->b);
     batch t = batch_of(&p->a, &p->b);
     if (t.count == 0 || p->a.rows == 0 || p->b.cols == 0) return IG_OK;
     plain j = {p, &t};
