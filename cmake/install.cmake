@@ -14,7 +14,7 @@ if(TARGET igata AND NOT CMAKE_CROSSCOMPILING)
   file(STRINGS src/cli/commands.def commands REGEX "^COMMAND\\(")
   set(pages)
   foreach(command ${commands})
-    string(REGEX REPLACE "^COMMAND\\(([a-z-]+).*" "\\1" name "${command}")
+    string(REGEX REPLACE "^COMMAND\\(\"([a-z-]+).*" "\\1" name "${command}")
     set(page ${CMAKE_BINARY_DIR}/man/igata-${name}.1)
     add_custom_command(OUTPUT ${page} COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/man
                        COMMAND sh -c "$<TARGET_FILE:igata> help --man ${name} > ${page}" DEPENDS igata VERBATIM)

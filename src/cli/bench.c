@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 typedef struct options {
     cli_source source;
@@ -31,12 +30,6 @@ typedef struct op_time {
     size_t count;
 } op_time;
 
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -49,10 +42,10 @@ static int64_t cores(void) {
 
 /* Outputs are kept from run to run: a session writes into those that fit. */
 static ig_status run_once(const cli_ready *r, ig_tensor **outputs, size_t n, double *ms, ig_error *err) {
-    double start = now_ms();
+    double start = cli_now_ms();
     ig_status status =
         ig_session_run(r->session, r->names, (const ig_tensor *const *)r->values, r->n, NULL, outputs, n, NULL, err);
-    *ms = now_ms() - start;
+    *ms = cli_now_ms() - start;
     return status;
 }
 
@@ -63,8 +56,8 @@ static ig_status measure(figures *f, const cli_ready *r, double seconds, ig_erro
     ig_status status = run_once(r, outputs, n, &f->first_ms, err);
     for (int i = 0; i < 2 && status == IG_OK; i++) status = run_once(r, outputs, n, &warm, err);
     f->ms = cli_alloc(cap * sizeof *f->ms);
-    double end = now_ms() + seconds * 1e3, told = 0;
-    while (status == IG_OK && f->runs < MOST_RUNS && (f->runs < LEAST_RUNS || now_ms() < end)) {
+    double end = cli_now_ms() + seconds * 1e3, told = 0;
+    while (status == IG_OK && f->runs < MOST_RUNS && (f->runs < LEAST_RUNS || cli_now_ms() < end)) {
         if (f->runs == cap) {
             double *more = cli_alloc(2 * cap * sizeof *more);
             memcpy(more, f->ms, cap * sizeof *more);
@@ -74,8 +67,8 @@ static ig_status measure(figures *f, const cli_ready *r, double seconds, ig_erro
         }
         status = run_once(r, outputs, n, &f->ms[f->runs], err);
         sum += f->ms[f->runs++];
-        if (now_ms() - told < 200) continue;
-        told = now_ms();
+        if (cli_now_ms() - told < 200) continue;
+        told = cli_now_ms();
         cli_progress("run %zu, %.3f ms", f->runs, f->ms[f->runs - 1]);
     }
     cli_progress(NULL);

@@ -121,6 +121,10 @@ const char *cli_bytes(char out[32], uint64_t bytes);
 const char *cli_amount(char out[32], double amount);
 /* "float[2,3]", "sequence of 3", "map of 2 from string", "absent". To be freed. */
 char *cli_type_text(const ig_tensor *tensor);
+/* A dense tensor of real numbers. */
+bool cli_is_real(const ig_tensor *tensor);
+/* Monotonic milliseconds. */
+double cli_now_ms(void);
 
 /* ---------------------------------------------------------------------------------------------------------------- JSON */
 

@@ -1,6 +1,7 @@
 /* Help texts and man pages, all from the same tables. */
 #include "cli/cli.h"
 
+#include <jansson.h>
 #include <string.h>
 
 typedef struct options {
@@ -129,15 +130,39 @@ void cli_print_overview(FILE *out) {
     fprintf(out, "\n`igata COMMAND -h` shows a command's options and examples; `igata --version` the version.\n");
 }
 
+static void add_options(json_t *list, const cli_option *options, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const cli_option *o = &options[i];
+        const char letter[] = {o->letter, 0};
+        json_array_append_new(list, json_pack("{s:s,s:s?,s:s?,s:s,s:s?}", "name", o->name, "letter", o->letter ? letter : NULL,
+                                              "value", o->value, "help", o->help, "choices", o->choices));
+    }
+}
+
+static json_t *entry_json(const cli_entry *e) {
+    const cli_command *c = e->command;
+    json_t *options = json_array(), *examples = json_array();
+    add_options(options, c->options, c->n_options);
+    add_options(options, cli_common_options, cli_common_option_count);
+    for (size_t i = 0; i < CLI_COUNT(c->examples); i++)
+        json_array_append_new(examples, json_pack("{s:s,s:s}", "command", c->examples[i][0], "does", c->examples[i][1]));
+    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:o}", "name", e->name, "summary", e->summary, "arguments", c->arguments,
+                     "description", c->description, "options", options, "examples", examples);
+}
+
 static int run(const cli_call *call) {
     const options *o = call->options;
-    if (call->n == 0) {
+    const cli_entry *e = call->n ? cli_find_command(call->operands[0]) : NULL;
+    if (call->n && !e) return cli_usage("help", "there is no command '%s'", call->operands[0]);
+    if (call->json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < cli_command_count && !e; i++) json_array_append_new(list, entry_json(&cli_commands[i]));
+        cli_json_print(e ? entry_json(e) : json_pack("{s:O}", "commands", list));
+        json_decref(list);
+    } else if (!e)
         cli_print_overview(stdout);
-        return CLI_DONE;
-    }
-    const cli_entry *e = cli_find_command(call->operands[0]);
-    if (!e) return cli_usage("help", "there is no command '%s'", call->operands[0]);
-    (o->man ? cli_print_man : cli_print_help)(e, stdout);
+    else
+        (o->man ? cli_print_man : cli_print_help)(e, stdout);
     return CLI_DONE;
 }
 

@@ -4,15 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---------------------------------------------------------------------------------------------------------------- open */
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 int cli_parse_dims(const char *command, const cli_list *list, ig_dim_value **out) {
     ig_dim_value *dims = *out = cli_alloc(list->n * sizeof *dims);
@@ -34,7 +27,7 @@ void cli_dims_free(ig_dim_value *dims, size_t n) {
 
 int cli_open(cli_ready *r, const char *command, const char *path, const cli_source *source, bool profile) {
     ig_error err;
-    double start = now_ms();
+    double start = cli_now_ms();
     ig_dim_value *dims;
     int code = cli_parse_dims(command, &source->dims, &dims);
     ig_status status = IG_OK;
@@ -51,7 +44,7 @@ int cli_open(cli_ready *r, const char *command, const char *path, const cli_sour
         status = ig_session_create(&r->session, r->model, &session, &err);
     }
     cli_dims_free(dims, source->dims.n);
-    r->load_ms = now_ms() - start;
+    r->load_ms = cli_now_ms() - start;
     return status != IG_OK ? cli_fail(path, &err) : code;
 }
 
@@ -82,8 +75,8 @@ static bool is_lossy(ig_dtype from, ig_dtype to) {
     return ig_dtype_bits(from) > ig_dtype_bits(to) && (from == IG_F64 || from == IG_F32) && to != IG_BOOL;
 }
 
-/* The value with the element type that the input has, in place of `t`. */
-static ig_status cast(ig_tensor **t, ig_context *context, ig_dtype dtype, ig_error *err) {
+/* The value with the element type that the input has (and of a map the type of its keys), in place of `t`. */
+static ig_status cast(ig_tensor **t, ig_context *context, ig_dtype dtype, ig_dtype key, ig_error *err) {
     ig_tensor *made = NULL, *old = *t, **items;
     ig_status status = IG_OK;
     if (dtype == IG_UNDEFINED) return IG_OK;
@@ -93,16 +86,18 @@ static ig_status cast(ig_tensor **t, ig_context *context, ig_dtype dtype, ig_err
         items = cli_alloc(ig_tensor_count(old) * sizeof(ig_tensor *));
         for (size_t i = 0; i < ig_tensor_count(old) && status == IG_OK; i++) {
             items[i] = ig_tensor_clone(ig_tensor_item(old, i));
-            status = cast(&items[i], context, dtype, err);
+            status = cast(&items[i], context, dtype, key, err);
         }
         if (status == IG_OK) status = ig_tensor_create_sequence(&made, context, items, ig_tensor_count(old), err);
         for (size_t i = 0; i < ig_tensor_count(old); i++) ig_tensor_free(items[i]);
         free(items);
         break;
     case IG_KIND_MAP: {
-        ig_tensor *values = ig_tensor_clone(ig_tensor_item(old, 1));
-        status = cast(&values, context, dtype, err);
-        if (status == IG_OK) status = ig_tensor_create_map(&made, context, ig_tensor_item(old, 0), values, err);
+        ig_tensor *keys = ig_tensor_clone(ig_tensor_item(old, 0)), *values = ig_tensor_clone(ig_tensor_item(old, 1));
+        status = cast(&values, context, dtype, IG_UNDEFINED, err);
+        if (status == IG_OK) status = cast(&keys, context, key, IG_UNDEFINED, err);
+        if (status == IG_OK) status = ig_tensor_create_map(&made, context, keys, values, err);
+        ig_tensor_free(keys);
         ig_tensor_free(values);
         break;
     }
@@ -119,7 +114,7 @@ static int put(gathering *g, size_t input, ig_tensor *value, const char *where) 
     ig_error err;
     ig_session_value v = ig_session_input(g->ready->session, input);
     ig_dtype dtype = v.kind == IG_KIND_TENSOR ? v.dtype : v.element, from = ig_tensor_dtype(value);
-    ig_status status = cast(&value, g->ready->context, dtype, &err);
+    ig_status status = cast(&value, g->ready->context, dtype, v.kind == IG_KIND_MAP ? v.dtype : IG_UNDEFINED, &err);
     if (status != IG_OK) {
         char *name = cli_clean(v.name);
         cli_fail(where, &err);

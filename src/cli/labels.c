@@ -87,11 +87,7 @@ static json_t *top_of(double *p, size_t classes, size_t top, const labels *l) {
     return list;
 }
 
-static bool is_scores(const ig_tensor *t) {
-    ig_dtype d = ig_tensor_dtype(t);
-    bool real = ig_tensor_kind(t) == IG_KIND_TENSOR && d != IG_STRING && d != IG_C64 && d != IG_C128;
-    return real && ig_tensor_rank(t) > 0 && ig_tensor_count(t) > 1;
-}
+static bool is_scores(const ig_tensor *t) { return cli_is_real(t) && ig_tensor_rank(t) > 0 && ig_tensor_count(t) > 1; }
 
 int cli_label(json_t **out, const ig_session *session, ig_tensor *const *outputs, size_t n, const char *path, size_t top) {
     labels l = {0};

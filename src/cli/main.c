@@ -3,18 +3,14 @@
 
 #include <string.h>
 
-#define COMMAND(name, summary)               extern const cli_command cli_##name;
-#define COMMAND_NAMED(name, symbol, summary) COMMAND(symbol, summary)
+#define COMMAND(name, symbol, summary) extern const cli_command cli_##symbol;
 #include "cli/commands.def"
 #undef COMMAND
 
 const cli_entry cli_commands[] = {
-#undef COMMAND_NAMED
-#define COMMAND(name, summary)               {#name, summary, &cli_##name},
-#define COMMAND_NAMED(name, symbol, summary) {name, summary, &cli_##symbol},
+#define COMMAND(name, symbol, summary) {name, summary, &cli_##symbol},
 #include "cli/commands.def"
 #undef COMMAND
-#undef COMMAND_NAMED
 };
 const size_t cli_command_count = CLI_COUNT(cli_commands);
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 void *cli_alloc(size_t size) {
@@ -84,6 +85,17 @@ char *cli_type_text(const ig_tensor *t) {
         n += (size_t)snprintf(dims + n, sizeof dims - n, i ? ",%lld" : "%lld", (long long)ig_tensor_dims(t)[i]);
     const char *sparse = ig_tensor_kind(t) == IG_KIND_SPARSE ? "sparse " : "";
     return cli_print("%s%s[%s]", sparse, ig_dtype_name(ig_tensor_dtype(t)), dims);
+}
+
+bool cli_is_real(const ig_tensor *t) {
+    ig_dtype d = ig_tensor_dtype(t);
+    return ig_tensor_kind(t) == IG_KIND_TENSOR && d != IG_STRING && d != IG_C64 && d != IG_C128;
+}
+
+double cli_now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- messages */

@@ -26,11 +26,6 @@ typedef struct statistics {
     size_t nans;
 } statistics;
 
-static bool is_real(const ig_tensor *t) {
-    ig_dtype d = ig_tensor_dtype(t);
-    return ig_tensor_kind(t) == IG_KIND_TENSOR && d != IG_STRING && d != IG_C64 && d != IG_C128;
-}
-
 static statistics measure(const ig_tensor *t) {
     statistics s = {.min = INFINITY, .max = -INFINITY};
     double sum = 0;
@@ -62,7 +57,7 @@ static char *first_values(const ig_tensor *t, size_t n) {
             char *text = cli_clean_str((ig_str){s.s, s.n < 24 ? s.n : 24});
             more = cli_print("%s%s\"%s\"", list, between, text);
             free(text);
-        } else if (!is_real(t))
+        } else if (!cli_is_real(t))
             more = cli_print("%s%s(…)", list, between);
         else
             more = cli_print("%s%s%.5g", list, between, ig_tensor_get_f64(t, i));
@@ -81,7 +76,7 @@ static void add_rows(cli_table *table, const char *name, const ig_tensor *t, int
     char *values = dense ? first_values(t, 6) : cli_print("%s", "");
     cli_table_cell(table, "%s", name);
     cli_table_cell(table, "%s", type);
-    if (is_real(t) && ig_tensor_count(t)) {
+    if (cli_is_real(t) && ig_tensor_count(t)) {
         statistics s = measure(t);
         cli_table_cell(table, "%.5g", s.min);
         cli_table_cell(table, "%.5g", s.mean);
@@ -111,7 +106,7 @@ static json_t *value_json(const char *name, const ig_tensor *t) {
         json_object_set_new(o, "shape", json_incref(dims));
     }
     json_decref(dims);
-    if (is_real(t) && ig_tensor_count(t)) {
+    if (cli_is_real(t) && ig_tensor_count(t)) {
         statistics s = measure(t);
         json_object_set_new(o, "min", cli_json_number(s.min));
         json_object_set_new(o, "mean", cli_json_number(s.mean));
@@ -122,7 +117,7 @@ static json_t *value_json(const char *name, const ig_tensor *t) {
     for (size_t i = 0; i < 8 && i < ig_tensor_count(t) && ig_tensor_kind(t) == IG_KIND_TENSOR; i++)
         if (ig_tensor_dtype(t) == IG_STRING)
             json_array_append_new(first, cli_json_str(ig_tensor_string(t, i)));
-        else if (is_real(t))
+        else if (cli_is_real(t))
             json_array_append_new(first, cli_json_number(ig_tensor_get_f64(t, i)));
     json_object_set_new(o, "first", first);
     return o;

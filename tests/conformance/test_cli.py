@@ -11,10 +11,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from conftest import BUILD
+from conftest import BUILD, ROOT
 from models import floats, map_of, optional, passing, sequence, value
 
-COMMANDS = ["run", "info", "bench", "check", "verify", "tensors", "formats", "help"]
+COMMANDS = re.findall(r'^COMMAND\("([a-z-]+)"', (ROOT / "src/cli/commands.def").read_text(), re.M)
 
 
 @pytest.fixture
@@ -52,9 +52,16 @@ def test_help(igata, command):
     assert "--json" in r.out and "exit code:\n  0  done" in r.out
     assert max(map(len, r.out.splitlines())) <= 120
     man = igata("help", "--man", command).out
-    assert man.startswith(f".TH IGATA\\-{command.upper()} 1") and ".SH EXAMPLES" in man
+    assert man.startswith(".TH IGATA\\-" + command.upper() + " 1") and ".SH EXAMPLES" in man
     for option in re.findall(r"^  (?:-\w, |    )(--[\w-]+)", r.out, re.M):
         assert option.replace("-", "\\-") in man
+
+
+def test_help_as_json(igata):
+    commands = {c["name"]: c for c in igata("help", "--json").json()["commands"]}
+    assert list(commands) == COMMANDS and commands["run"] == igata("help", "run", "--json").json()
+    option = next(o for o in commands["run"]["options"] if o["name"] == "output-format")
+    assert option["choices"] == "npy npz pb json csv raw" and option["letter"] is None
 
 
 @pytest.mark.parametrize("args,near", [
@@ -298,6 +305,11 @@ def test_sequences_and_maps(igata, tmp_path):
     assert igata("run", m, "-i", tmp_path / "in.npz", "-o", tmp_path / "with.npz").code == 0
     assert (np.load(tmp_path / "with.npz")["o"] == arrays["o"]).all()
     assert igata("run", m, "-i", tmp_path / "in.npz").code == 0
+    numbered = passing(tmp_path / "numbered.onnx", map_of("m", TensorProto.INT64, TensorProto.DOUBLE))
+    np.savez(tmp_path / "in.npz", **{"m.keys": np.array([3, 5], "i4"), "m.values": np.array([1, 2], "f4")})
+    assert igata("run", numbered, "-i", tmp_path / "in.npz", "-o", tmp_path / "map.npz").code == 0
+    with np.load(tmp_path / "map.npz") as z:
+        assert z["m.keys"].dtype == np.int64 and z["m.values"].dtype == np.float64
     one = passing(tmp_path / "one.onnx", sequence("s"))
     np.savez(tmp_path / "in.npz", **{"q.0": floats(2), "q.1": floats(3)})
     r = igata("run", one, "-i", tmp_path / "in.npz", "-o", tmp_path / "q.npz")
