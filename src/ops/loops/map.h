@@ -71,19 +71,19 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
 /* IG_LOOP_1 makes a loop `name` from elements `x` of type A to elements of type R by an expression, IG_LOOP_2 from x and y of
  * types A and B, IG_LOOP_3 from x, y and z. With a P behind it the expression can use `p`, a copy of the parameters of type P.
  */
-#define IG_LOOP_1(name, R, A, expr)           IG_LOOP_1_(name, R, A, IG_UNUSED(params), expr)
-#define IG_LOOP_2(name, R, A, B, expr)        IG_LOOP_2_(name, R, A, B, IG_UNUSED(params), expr)
-#define IG_LOOP_3(name, R, A, B, C, expr)     IG_LOOP_3_(name, R, A, B, C, IG_UNUSED(params), expr)
+#define IG_LOOP_1(name, R, A, expr)           IG_LOOP_1_(name, R, A, IG_UNUSED(params_), expr)
+#define IG_LOOP_2(name, R, A, B, expr)        IG_LOOP_2_(name, R, A, B, IG_UNUSED(params_), expr)
+#define IG_LOOP_3(name, R, A, B, C, expr)     IG_LOOP_3_(name, R, A, B, C, IG_UNUSED(params_), expr)
 #define IG_LOOP_1P(name, R, A, P, expr)       IG_LOOP_1_(name, R, A, IG_LOOP_PARAMS(P), expr)
 #define IG_LOOP_2P(name, R, A, B, P, expr)    IG_LOOP_2_(name, R, A, B, IG_LOOP_PARAMS(P), expr)
 #define IG_LOOP_3P(name, R, A, B, C, P, expr) IG_LOOP_3_(name, R, A, B, C, IG_LOOP_PARAMS(P), expr)
 
 #define IG_LOOP_PARAMS(P)                                                                                                      \
-    const P p = *(const P *)params;                                                                                            \
+    const P p = *(const P *)params_;                                                                                           \
     IG_UNUSED(p)
 
 #define IG_LOOP_1_(name, R, A, setup, expr)                                                                                    \
-    static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
+    static void name(const void *params_, size_t n, void *out_, const void *const *in_, const size_t *step_) {                 \
         R *out = out_;                                                                                                         \
         const A *in0 = in_[0];                                                                                                 \
         setup;                                                                                                                 \
@@ -102,7 +102,7 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
     }
 
 #define IG_LOOP_2_(name, R, A, B, setup, expr)                                                                                 \
-    static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
+    static void name(const void *params_, size_t n, void *out_, const void *const *in_, const size_t *step_) {                 \
         R *out = out_;                                                                                                         \
         const A *in0 = in_[0];                                                                                                 \
         const B *in1 = in_[1];                                                                                                 \
@@ -137,7 +137,7 @@ enum { IG_GRAIN = 16384, IG_GRAIN_HEAVY = 2048 }; /* of a few instructions an el
 
 /* Only the patterns that occur often are worth vectors. */
 #define IG_LOOP_3_(name, R, A, B, C, setup, expr)                                                                              \
-    static void name(const void *params, size_t n, void *out_, const void *const *in_, const size_t *step_) {                  \
+    static void name(const void *params_, size_t n, void *out_, const void *const *in_, const size_t *step_) {                 \
         R *out = out_;                                                                                                         \
         const A *in0 = in_[0];                                                                                                 \
         const B *in1 = in_[1];                                                                                                 \
