@@ -187,6 +187,8 @@ static bool copy_node(copier *c, ig_graph *g, const ig_node *from, ig_node *befo
     n->overload = copy_name(c, from->overload);
     n->doc = ig_arena_str(&c->model->arena, from->doc, &ok);
     n->schema = from->schema;
+    bool other_opset = ig_graph_opset(g, from->domain) != ig_graph_opset(from->graph, from->domain);
+    n->pinned = from->pinned || (from->schema && other_opset);
     n->function = c->same_model ? from->function : ig_map_get(&c->functions, IG_KEY(from->function));
     n->device_configurations = copy_span(c, from->device_configurations);
     n->unknown = copy_span(c, from->unknown);

@@ -160,6 +160,8 @@ struct ig_node {
     ig_attr *attrs;
     const struct ig_schema *schema; /* of the op's version in scope; NULL: unknown op or not resolved; see ops/schema.h */
     ig_function *function;          /* model-local function it calls, or NULL */
+    bool pinned;                    /* schema is not that of the opset in scope (it came from a function of other imports, or
+                                       from an expansion): resolving leaves it alone */
     ig_str doc;
     ig_props props;
     ig_span device_configurations; /* ONNX field 10 entries with their tags, as they were */

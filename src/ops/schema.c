@@ -213,6 +213,10 @@ static int64_t opset_of(const ig_node *node) {
 
 static void resolve_from(ig_node *node, size_t first_function) {
     ig_model *model = node->graph->model;
+    const ig_schema *now = node->schema;
+    bool same = now && node->op && strcmp(now->name, node->op) == 0 && strcmp(now->domain, ig_node_domain(node)) == 0;
+    if (node->pinned && same) return;
+    node->pinned = false;
     node->schema = NULL;
     node->function = NULL;
     for (size_t i = first_function; i < model->functions.n; i++) {
