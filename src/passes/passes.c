@@ -2,13 +2,12 @@
 
 #define IG_PASS(symbol, name, summary) ig_status ig_pass_##symbol(ig_model *model, ig_pass_env *env);
 #include "passes/passes.def"
-#undef IG_PASS
 
-#define IG_PASS(symbol, name, summary) {name, summary, ig_pass_##symbol},
+#define IG_PASS(symbol, name, summary)        {name, summary, ig_pass_##symbol, false},
+#define IG_NEEDED_PASS(symbol, name, summary) {name, summary, ig_pass_##symbol, true},
 const ig_pass ig_passes[] = {
 #include "passes/passes.def"
 };
-#undef IG_PASS
 
 const size_t ig_pass_count = IG_COUNT_OF(ig_passes);
 

@@ -13,11 +13,15 @@ typedef struct ig_pass_env {
 typedef struct ig_pass {
     const char *name, *summary;
     ig_status (*run)(ig_model *model, ig_pass_env *env);
+    bool needed; /* a model may not run without it: done also when nothing else is to be changed */
 } ig_pass;
 
 extern const ig_pass ig_passes[];
 extern const size_t ig_pass_count;
 const ig_pass *ig_pass_find(const char *name);
 ig_status ig_pass_run(const ig_pass *pass, ig_model *model, size_t *changes, ig_error *err);
+
+/* expand_functions.c: replaces all operators that have a function body, also those with a kernel. For tests and exports. */
+ig_status ig_expand_all(ig_model *model, ig_pass_env *env);
 
 #endif

@@ -135,8 +135,7 @@ static ig_status copy_dims(ig_session *s, ig_error *err) {
 
 static ig_status optimize(ig_session *s, ig_error *err) {
     for (size_t i = 0; i < ig_pass_count; i++) {
-        bool needed = strcmp(ig_passes[i].name, "inline-functions") == 0;
-        if (s->options.optimize < 0 && !needed) continue;
+        if (s->options.optimize < 0 && !ig_passes[i].needed) continue;
         IG_TRY(ig_pass_run(&ig_passes[i], s->model, NULL, err));
 #ifndef NDEBUG
         IG_TRY(ig_model_validate(s->model, err));
