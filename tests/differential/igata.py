@@ -17,7 +17,10 @@ DTYPES = {
     1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16,
     11: np.float64, 12: np.uint32, 13: np.uint64, 14: np.complex64, 15: np.complex128, 16: ml_dtypes.bfloat16,
     17: ml_dtypes.float8_e4m3fn, 18: ml_dtypes.float8_e4m3fnuz, 19: ml_dtypes.float8_e5m2, 20: ml_dtypes.float8_e5m2fnuz,
-}
+    21: ml_dtypes.uint4, 22: ml_dtypes.int4, 23: ml_dtypes.float4_e2m1fn, 24: ml_dtypes.float8_e8m0fnu, 25: ml_dtypes.uint2,
+    26: ml_dtypes.int2, 27: ml_dtypes.float6_e2m3fn, 28: ml_dtypes.float6_e3m2fn,
+}  # fmt: skip
+BITS = {21: 4, 22: 4, 23: 4, 25: 2, 26: 2, 27: 6, 28: 6}  # of types smaller than a byte, which are packed from the low bits up
 NUMBERS = {np.dtype(v): k for k, v in DTYPES.items()}
 STRING = 8
 TENSOR, SPARSE, SEQUENCE, OPTIONAL, MAP = 1, 2, 3, 4, 5
@@ -87,6 +90,17 @@ def _check(status, err):
         raise Failure(err)
 
 
+def pack(a, bits):
+    codes = a.reshape(-1).view(np.uint8)
+    return np.packbits(np.unpackbits(codes[:, None], axis=1, count=bits, bitorder="little").reshape(-1), bitorder="little")
+
+
+def unpack(data, dtype, bits, count):
+    flags = np.unpackbits(np.frombuffer(data, np.uint8), count=count * bits, bitorder="little").reshape(count, bits)
+    codes = np.packbits(flags, axis=1, bitorder="little").reshape(-1)
+    return codes.view(dtype)
+
+
 def to_tensor(context, value):
     """A new igata value; the caller frees it."""
     t, err = P(), Error()
@@ -119,6 +133,7 @@ def to_tensor(context, value):
         else:
             a = np.asarray(a, order="C")
             _check(tensor_create(C.byref(t), context, NUMBERS[a.dtype], a.ndim, dims, C.byref(err)), err)
+            a = pack(a, BITS[NUMBERS[a.dtype]]) if NUMBERS[a.dtype] in BITS else a
             if a.nbytes:
                 C.memmove(tensor_data_mut(t), a.ctypes.data, a.nbytes)
     return t
@@ -142,6 +157,8 @@ def from_tensor(t):
         texts = [C.string_at(v.s, v.n).decode(errors="replace") if v.n else "" for v in views]
         return np.array(texts, dtype=object).reshape(shape)
     data = C.string_at(tensor_data(t), tensor_bytes(t)) if tensor_bytes(t) else b""
+    if dtype in BITS:
+        return unpack(data, DTYPES[dtype], BITS[dtype], int(np.prod(shape))).reshape(shape)
     return np.frombuffer(data, dtype=DTYPES[dtype]).reshape(shape)
 
 

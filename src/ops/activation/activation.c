@@ -94,8 +94,8 @@ static ig_status run_gelu(ig_call *c) {
 IG_ELEMENTWISE(gelu, "Gelu", 20, IG_OP_INPLACE, infer_gelu, run_gelu)
 
 /* Whole numbers are compared and moved as doubles, then truncated. */
-IG_LOOP_1P(shrink_f32, float, float, params_f32, x<-p.a ? x + p.b : x> p.a ? x - p.b : x != x ? x : 0)
-IG_LOOP_1P(shrink_f64, double, double, params_f64, x<-p.a ? x + p.b : x> p.a ? x - p.b : x != x ? x : 0)
+IG_LOOP_1P(shrink_f32, float, float, params_f32, x<-p.a ? x + p.b : x> p.a ? x - p.b : 0)
+IG_LOOP_1P(shrink_f64, double, double, params_f64, x<-p.a ? x + p.b : x> p.a ? x - p.b : 0)
 static const ig_loop shrink_loops[] = {IG_REAL_ROWS(IG_ROW_1, shrink)};
 
 static ig_status run_shrink(ig_call *c) {

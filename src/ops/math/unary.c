@@ -86,7 +86,7 @@ LIBM_OP(asinh, "Asinh", 9, asinh)
 LIBM_OP(acosh, "Acosh", 9, acosh)
 LIBM_OP(atanh, "Atanh", 9, atanh)
 
-/* Erf took whole numbers in opset 9: the result is truncated. */
+/* Erf took whole numbers in opset 9: the result as a float, truncated. */
 IG_REAL_LOOPS_1(erf, IG_ERF(x))
 static const ig_loop erf_loops[] = {IG_REAL_ROWS(IG_ROW_1, erf)};
 
@@ -95,7 +95,7 @@ static ig_status run_erf(ig_call *c) {
     if (!c->out[0]) return IG_OK;
     ig_operand in = ig_operand_of(c->in[0]);
     const ig_loop_job job = {
-        .loop = &erf_loops[1], .out = ig_operand_of(c->out[0]), .in = &in, .n_in = 1, .grain = IG_GRAIN_HEAVY};
+        .loop = &erf_loops[0], .out = ig_operand_of(c->out[0]), .in = &in, .n_in = 1, .grain = IG_GRAIN_HEAVY};
     return ig_loop_run(c, &job);
 }
 

@@ -49,7 +49,7 @@ static const ig_loop loops[] = {{quantize, IG_U8, {IG_F32}}};
 
 static ig_status run(ig_call *c) {
     range r = range_of(c, c->in[0]);
-    params p = {.scale = r.high == r.low ? 1.0f / 255 : (r.high - r.low) / 255};
+    params p = {.scale = r.high == r.low ? 1 : (r.high - r.low) / 255};
     p.zero = ig_round_f32(within(0 - r.low / p.scale));
     if (c->n_out > 1 && c->out[1]) *(float *)c->out[1]->data = p.scale;
     if (c->n_out > 2 && c->out[2]) *(uint8_t *)c->out[2]->data = (uint8_t)(int32_t)p.zero;
