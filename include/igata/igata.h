@@ -103,8 +103,8 @@ typedef enum ig_log_level { IG_LOG_ERROR, IG_LOG_WARNING, IG_LOG_INFO, IG_LOG_DE
 
 /* File input as the library uses it. Each callback gets `user`. `open` opens `path` below the folder `root` (a folder
  * path; "" is the current folder) and must not leave it through "..", links or special files unless root is NULL, when
- * path is the user's own choice. Returns 0 and a handle, or an errno value. `map` returns the whole content, readable until
- * unmap, or NULL. */
+ * path is the user's own choice. Returns 0 and a handle, or an errno value. `map` returns the whole content, which stays
+ * readable after `close` and until `unmap`, or NULL. */
 typedef struct ig_io {
     int (*open)(void *user, const char *root, const char *path, void **handle, uint64_t *size);
     const void *(*map)(void *user, void *handle, uint64_t size);

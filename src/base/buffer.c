@@ -16,11 +16,7 @@ static ig_buffer *buffer_new(ig_context *context, const void *data, size_t size,
 
 static void destroy_heap(ig_buffer *b) { ig_release(b->context, b->data); }
 
-static void destroy_map(ig_buffer *b) {
-    const ig_io *io = &b->context->io;
-    io->unmap(io->user, b->data, b->size);
-    io->close(io->user, b->handle);
-}
+static void destroy_map(ig_buffer *b) { b->context->io.unmap(b->context->io.user, b->data, b->size); }
 
 ig_buffer *ig_buffer_create(ig_context *context, size_t size, bool zeroed) {
     void *data = zeroed ? ig_calloc(context, size) : ig_alloc(context, size);
@@ -100,17 +96,15 @@ ig_status ig_buffer_map(ig_buffer **out, ig_context *context, const char *root, 
     int problem = io->open(io->user, root, name, &handle, &size);
     if (problem) return ig_fail(err, IG_E_INPUT, "can't open '%.200s': %s", name, open_problem(problem, root != NULL));
     const void *data = size <= PTRDIFF_MAX ? io->map(io->user, handle, size) : NULL;
+    io->close(io->user, handle); /* a model may have its weights in thousands of files, more than may be open at once */
     if (!data) {
-        io->close(io->user, handle);
         return ig_fail(err, IG_E_IO, "can't map '%.200s' (%llu bytes) into memory", name, (unsigned long long)size);
     }
     ig_buffer *b = buffer_new(context, data, (size_t)size, destroy_map);
     if (!b) {
         io->unmap(io->user, data, size);
-        io->close(io->user, handle);
         return ig_oom(err);
     }
-    b->handle = handle;
     *out = b;
     return IG_OK;
 }

@@ -11,7 +11,6 @@ typedef struct ig_buffer {
     size_t size;
     atomic_int references;
     void (*destroy)(struct ig_buffer *buffer); /* releases data, may be NULL */
-    void *handle;                              /* of the mapped file */
 } ig_buffer;
 
 /* Heap memory, 64-byte aligned. */
