@@ -57,7 +57,23 @@ def models():
     yield "external", model([relu], initializer=[t])
 
 
+def values():
+    """A byte for the kind (see fuzz_onnx_value.c), then the message."""
+    one, two = np.array([1, 2], np.float32), np.array([3], np.int64)
+    yield "tensor", b"\0" + numpy_helper.from_array(one, "t").SerializeToString()
+    yield "typed", b"\0" + helper.make_tensor("t", TensorProto.INT4, [3], [1, 2, 3]).SerializeToString()
+    sparse = helper.make_sparse_tensor(numpy_helper.from_array(one, "v"), numpy_helper.from_array(np.array([1, 3]), "i"), [5])
+    yield "sparse", b"\1" + sparse.SerializeToString()
+    yield "sequence", b"\2" + numpy_helper.from_list([[one, two], [one]]).SerializeToString()
+    yield "optional", b"\3" + numpy_helper.from_optional([one]).SerializeToString()
+    yield "map", b"\4" + numpy_helper.from_dict({1: two, 2: two}).SerializeToString()
+    yield "map_of_strings", b"\4" + onnx.MapProto(key_type=8, string_keys=[b"a"], values=numpy_helper.from_list([one])).SerializeToString()
+
+
 def main():
+    (ROOT / "fuzz_onnx_value").mkdir(parents=True, exist_ok=True)
+    for name, data in values():
+        (ROOT / "fuzz_onnx_value" / name).write_bytes(data)
     for name, m in models():
         (ROOT / "fuzz_onnx").mkdir(parents=True, exist_ok=True)
         (ROOT / "fuzz_onnx" / f"{name}.onnx").write_bytes(m.SerializeToString(deterministic=True))
