@@ -70,6 +70,25 @@ ig_dim ig_dim_product(ig_syms *syms, const ig_dim *dims, size_t n) {
     return zero ? ig_dim_of(0) : product;
 }
 
+static ig_status too_large(ig_infer *c, ig_dim a, const char *op, ig_dim b) {
+    return ig_infer_fail(c, "%lld %s %lld is larger than any dim can be", (long long)a.value, op, (long long)b.value);
+}
+
+ig_status ig_infer_plus(ig_infer *c, ig_dim a, ig_dim b, ig_dim *out) {
+    int64_t sum;
+    if (ig_dim_known(a) && ig_dim_known(b) && __builtin_add_overflow(a.value, b.value, &sum)) return too_large(c, a, "+", b);
+    *out = ig_dim_add(c->syms, a, b);
+    return IG_OK;
+}
+
+ig_status ig_infer_times(ig_infer *c, ig_dim a, ig_dim b, ig_dim *out) {
+    int64_t product;
+    if (ig_dim_known(a) && ig_dim_known(b) && __builtin_mul_overflow(a.value, b.value, &product))
+        return too_large(c, a, "*", b);
+    *out = ig_dim_is(a, 0) || ig_dim_is(b, 0) ? ig_dim_of(0) : ig_dim_mul(c->syms, a, b);
+    return IG_OK;
+}
+
 ig_status ig_infer_pass_ints(ig_infer *c, int rank) {
     ig_ints ints;
     if (!c->out_ints || !ig_dtype_is_int(ig_infer_dtype(c, 0)) || !ig_infer_ints(c, 0, &ints)) return IG_OK;

@@ -24,6 +24,9 @@ ig_status ig_call_axis(ig_call *c, int64_t axis, int rank, int *out);
 
 /* Product of dims; unknown ones make it unknown. */
 ig_dim ig_dim_product(ig_syms *syms, const ig_dim *dims, size_t n);
+/* Sum and product of two sizes; an error when they are known and pass 63 bits. */
+ig_status ig_infer_plus(ig_infer *c, ig_dim a, ig_dim b, ig_dim *out);
+ig_status ig_infer_times(ig_infer *c, ig_dim a, ig_dim b, ig_dim *out);
 /* All content of input i to output `o` of the same type and count. */
 ig_status ig_call_copy(ig_call *c, size_t i, size_t o);
 /* An error unless output `o` was made: its shape follows from the inputs, but they make no sense (a list of another rank than

@@ -17,6 +17,11 @@ static ig_status infer_one_hot(ig_infer *c) {
         depth = ig_load_as_i64(t->dtype, t->data, 0);
         known = true;
     }
+    const ig_tensor *indices = c->node->schema->since < 11 && c->data ? c->data[0] : NULL;
+    for (size_t i = 0; indices && indices->kind == IG_KIND_TENSOR && i < indices->count; i++) {
+        int64_t index = ig_load_as_i64(indices->dtype, indices->data, i);
+        if (index < 0) return ig_infer_fail(c, "index %lld is negative, which came with opset 11", (long long)index);
+    }
     if (known && depth < 0) return ig_infer_fail(c, "depth is %lld", (long long)depth);
     for (int k = 0; k <= x.rank; k++) {
         if (k == axis) y.dims[y.rank++] = known ? ig_dim_of(depth) : ig_dim_unknown();
@@ -31,7 +36,6 @@ typedef struct hot {
     const ig_tensor *indices;
     size_t size, inner;
     int64_t depth;
-    bool negative;
 } hot;
 
 /* Items are indices; each sets one place of `depth`, all others stay off. */
@@ -39,7 +43,7 @@ static void set_on(void *arg, size_t begin, size_t end) {
     const hot *h = arg;
     for (size_t i = begin; i < end; i++) {
         int64_t index = ig_load_as_i64(h->indices->dtype, h->indices->data, i);
-        if (index < 0 && h->negative && index >= -h->depth) index += h->depth;
+        if (index < 0 && index >= -h->depth) index += h->depth;
         if (index < 0 || index >= h->depth) continue;
         size_t place = (i / h->inner * (size_t)h->depth + (size_t)index) * h->inner + i % h->inner;
         memcpy(h->to + place * h->size, h->values + h->size, h->size);
@@ -55,7 +59,7 @@ static ig_status run_one_hot(ig_call *c) {
     IG_TRY(ig_call_axis(c, ig_attr_int(c->node, "axis"), y->rank, &axis));
     IG_TRY(ig_cells_in(c, c->in[2], &values));
     IG_TRY(ig_cells_out(c, y, &to));
-    hot h = {to.data, values.data, x, to.size, 1, y->dims[axis], c->node->schema->since >= 11};
+    hot h = {to.data, values.data, x, to.size, 1, y->dims[axis]};
     for (int k = axis + 1; k < y->rank; k++) h.inner *= (size_t)y->dims[k];
     ig_copy_fill(c->threads, to.count, to.size, to.data, values.data);
     if (to.count) ig_parallel(c->threads, x->count, 1 << 12, set_on, &h);

@@ -20,7 +20,7 @@ static ig_status join_shape(ig_infer *c, const ig_shape *x, size_t i, int axis, 
     if (x->rank != y->rank) return ig_infer_fail(c, "input %zu has rank %d, an earlier one has rank %d", i, x->rank, y->rank);
     for (int k = 0; k < y->rank; k++) {
         if (k == axis) {
-            y->dims[k] = ig_dim_add(c->syms, y->dims[k], x->dims[k]);
+            IG_TRY(ig_infer_plus(c, y->dims[k], x->dims[k], &y->dims[k]));
         } else if (!ig_dim_merge(y->dims[k], x->dims[k], &y->dims[k])) {
             char text[2][100];
             ig_dim_text(x->dims[k], text[0], sizeof text[0]);

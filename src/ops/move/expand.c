@@ -62,8 +62,7 @@ static ig_status set_tiled(ig_infer *c, const ig_shape *x, const ig_dim *repeats
     for (int k = 0; k < x->rank; k++) {
         if (ig_dim_known(repeats[k]) && repeats[k].value < 0)
             return ig_infer_fail(c, "axis %d is repeated %lld times", k, (long long)repeats[k].value);
-        y.dims[k] =
-            ig_dim_is(repeats[k], 0) || ig_dim_is(x->dims[k], 0) ? ig_dim_of(0) : ig_dim_mul(c->syms, x->dims[k], repeats[k]);
+        IG_TRY(ig_infer_times(c, x->dims[k], repeats[k], &y.dims[k]));
     }
     return ig_infer_set(c, 0, ig_infer_dtype(c, 0), &y);
 }

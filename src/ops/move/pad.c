@@ -20,6 +20,21 @@ static ig_known pads_list(ig_infer *c, ig_ints *pads) {
     return IG_IS_KNOWN;
 }
 
+/* The pads of both sides may pass 64 bits where the sum with the dim doesn't. */
+static ig_status padded(ig_infer *c, ig_dim dim, ig_dim before, ig_dim after, ig_dim *out) {
+    *out = ig_dim_unknown();
+    if (!ig_dim_known(before) || !ig_dim_known(after)) return IG_OK;
+    __int128 pads = (__int128)before.value + after.value, sum = pads + (ig_dim_known(dim) ? dim.value : 0);
+    if (sum > INT64_MAX)
+        return ig_infer_fail(c, "pads of %lld and %lld make a dim too large", (long long)before.value, (long long)after.value);
+    if (ig_dim_known(dim)) {
+        *out = ig_dim_of(sum < 0 ? -1 : (int64_t)sum);
+    } else if (sum > INT64_MIN) {
+        *out = ig_dim_add(c->syms, dim, ig_dim_of((int64_t)sum));
+    }
+    return IG_OK;
+}
+
 static ig_status infer_pad(ig_infer *c) {
     ig_shape x;
     ig_ints pads, axes;
@@ -43,9 +58,9 @@ static ig_status infer_pad(ig_infer *c) {
     for (size_t i = 0; i < n; i++) {
         int64_t axis = some == IG_IS_KNOWN ? axes.values[i].value : (int64_t)i;
         ig_dim *dim = &x.dims[axis < 0 ? axis + x.rank : axis];
-        *dim = ig_dim_add(c->syms, ig_dim_add(c->syms, *dim, pads.values[i]), pads.values[n + i]);
+        IG_TRY(padded(c, *dim, pads.values[i], pads.values[n + i], dim));
         if (ig_dim_known(*dim) && dim->value < 0)
-            return ig_infer_fail(c, "axis %zu would get %lld elements", i, (long long)dim->value);
+            return ig_infer_fail(c, "more is cut off axis %lld than it has", (long long)axis);
     }
     return ig_infer_set(c, 0, dtype, &x);
 }

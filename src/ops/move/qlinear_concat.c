@@ -24,7 +24,7 @@ static ig_status infer_qlinear_concat(ig_infer *c) {
             if (x.rank != y.rank) return ig_infer_fail(c, "the parts differ in rank");
             for (int k = 0; k < y.rank; k++) {
                 if (k == axis) {
-                    y.dims[k] = ig_dim_add(c->syms, y.dims[k], x.dims[k]);
+                    IG_TRY(ig_infer_plus(c, y.dims[k], x.dims[k], &y.dims[k]));
                 } else if (!ig_dim_merge(y.dims[k], x.dims[k], &y.dims[k])) {
                     return ig_infer_fail(c, "the parts differ in dim %d", k);
                 }

@@ -11,7 +11,7 @@ enum { LANES = 16, RUN = 1024 }; /* sums side by side; elements that are added i
 static ig_status infer_softmax(ig_infer *c) {
     ig_shape x;
     int axis;
-    if (ig_infer_shape(c, 0, &x) && x.rank) IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, false, &axis));
+    if (ig_infer_shape(c, 0, &x)) IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, false, &axis));
     return ig_infer_same(c);
 }
 
@@ -104,8 +104,8 @@ HARDMAX(hardmax_f64, double)
 
 static ig_status lanes_for(ig_call *c, int64_t wanted, bool coerced, ig_lanes *lanes) {
     const ig_tensor *x = c->in[0];
-    int axis = 0;
-    if (x->rank) IG_TRY(ig_call_axis(c, wanted, x->rank, &axis));
+    int axis;
+    IG_TRY(ig_call_axis(c, wanted, x->rank, &axis));
     *lanes = coerced ? ig_lanes_coerced(x->rank, x->dims, axis) : ig_lanes_of(x->rank, x->dims, axis);
     return IG_OK;
 }
