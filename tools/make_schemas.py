@@ -2,7 +2,8 @@
 """Writes src/ops/schemas/*.inc: every version of every operator as C tables for src/ops/schema.c.
 
 The facts (names, types, arities, attributes and defaults) come from the Python packages onnx, for its own domains, and
-onnxruntime, for com.microsoft and for the ai.onnx operators of old that only onnxruntime still knows. Usage:
+onnxruntime, for com.microsoft and for the ai.onnx operators of old that only onnxruntime still knows; for ai.onnx.contrib from
+contrib_schemas.py. Usage:
 
     python3 tools/make_schemas.py            # rewrites the tables
     python3 tools/make_schemas.py --check    # exit status 1 when they differ from what would be written
@@ -13,6 +14,7 @@ import math
 import pathlib
 import sys
 
+import contrib_schemas
 import onnx
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
@@ -169,7 +171,7 @@ def all_operators():
     known = {(s.domain, s.name, s.since_version) for s in own}
     foreign = [s for s in ort.get_all_operator_schema() if s.domain in ("", "com.microsoft")]
     foreign = [s for s in foreign if (s.domain, s.name, s.since_version) not in known]
-    operators = sorted((Operator(s) for s in own + foreign), key=lambda o: o.key)
+    operators = sorted((Operator(s) for s in own + foreign + contrib_schemas.schemas()), key=lambda o: o.key)
     if len({o.key for o in operators}) != len(operators):
         raise ValueError("an operator version occurs twice")
     return operators

@@ -253,3 +253,12 @@ void ig_steps_of(int rank, const int64_t *dims, int64_t *steps) {
         step = step * (dims[k] > 0 ? dims[k] : 1);
     }
 }
+
+void ig_steps_broadcast(int rank, const int64_t *dims, int to, int64_t *steps) {
+    int64_t own[IG_MAX_RANK];
+    ig_steps_of(rank, dims, own);
+    for (int k = 0; k < to; k++) {
+        int at = k - (to - rank);
+        steps[k] = at < 0 || dims[at] == 1 ? 0 : own[at];
+    }
+}

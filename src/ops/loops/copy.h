@@ -18,5 +18,7 @@ void ig_copy_region(ig_threads *threads, const ig_copy *region, size_t size, voi
 void ig_copy_fill(ig_threads *threads, size_t n, size_t size, void *to, const void *value);
 /* Row-major steps of a contiguous tensor of these dims. */
 void ig_steps_of(int rank, const int64_t *dims, int64_t *steps);
+/* Steps of a tensor of these dims along the dims of one that it is broadcast to, which has rank `to`: 0 where it repeats. */
+void ig_steps_broadcast(int rank, const int64_t *dims, int to, int64_t *steps);
 
 #endif

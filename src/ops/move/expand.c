@@ -37,18 +37,13 @@ static ig_status infer_expand(ig_infer *c) {
 static ig_status run_expand(ig_call *c) {
     const ig_tensor *x = c->in[0], *y = c->out[0];
     ig_cells from, to;
-    int64_t steps[IG_MAX_RANK];
     IG_TRY(ig_call_like(c, 0, 0));
     IG_TRY(ig_cells_in(c, x, &from));
     IG_TRY(ig_cells_out(c, y, &to));
     ig_copy r = {.rank = y->rank};
-    ig_steps_of(x->rank, x->dims, steps);
+    memcpy(r.dims, y->dims, (size_t)y->rank * sizeof *r.dims);
     ig_steps_of(y->rank, y->dims, r.to);
-    for (int k = 0; k < y->rank; k++) {
-        int at = k - (y->rank - x->rank);
-        r.dims[k] = y->dims[k];
-        r.from[k] = at < 0 || x->dims[at] == 1 ? 0 : steps[at];
-    }
+    ig_steps_broadcast(x->rank, x->dims, y->rank, r.from);
     ig_copy_region(c->threads, &r, to.size, to.data, from.data);
     return ig_cells_done(c, c->out[0], &to);
 }

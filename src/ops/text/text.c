@@ -19,6 +19,13 @@ ig_status ig_call_strings(ig_call *c, size_t i) {
     return ig_call_fail(c, "input %zu is no tensor of strings", i);
 }
 
+ig_status ig_call_one_string(ig_call *c, size_t i, ig_str *out) {
+    IG_TRY(ig_call_strings(c, i));
+    if (c->in[i]->count != 1) return ig_call_fail(c, "input %zu has %zu strings, one is wanted", i, c->in[i]->count);
+    *out = ig_tensor_strings(c->in[i])[0];
+    return IG_OK;
+}
+
 int32_t ig_char_next(ig_str s, size_t *at) {
     utf8proc_int32_t c;
     size_t left = s.n - *at;

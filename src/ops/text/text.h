@@ -9,6 +9,8 @@
 char *ig_string_room(ig_tensor *t, size_t i, size_t n);
 /* An error unless input i is a tensor of strings. */
 ig_status ig_call_strings(ig_call *c, size_t i);
+/* The only string of input i. */
+ig_status ig_call_one_string(ig_call *c, size_t i, ig_str *out);
 
 /* The character at s[*at], moving *at behind it; -1 for a byte that belongs to none. */
 int32_t ig_char_next(ig_str s, size_t *at);
