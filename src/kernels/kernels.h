@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "kernels/conv/loops.h"
 #include "kernels/gemm/tile.h"
+#include "kernels/igemm/tile.h"
 
 typedef struct ig_kernels {
 #define IG_KERNEL(type, kernel, ...) const type *kernel;

@@ -5,6 +5,7 @@
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Loops over rows and vectors of a tile must be unrolled for arrays of vectors to become registers. */
 #define IG_UNROLL _Pragma("GCC unroll 32")
@@ -41,6 +42,26 @@ IG_INLINE vf vf_load_even(const float *p, size_t n) {
                                   vf_load_some(p + 16, vf_first(last > 16 ? last - 16 : 0)));
 }
 
+typedef __m512i vi; /* lanes of int32, or pairs of int16 */
+IG_INLINE vi vi_zero(void) { return _mm512_setzero_si512(); }
+IG_INLINE vi vi_load(const void *p) { return _mm512_loadu_si512(p); }
+IG_INLINE void vi_store(int32_t *p, vi x) { _mm512_storeu_si512(p, x); }
+IG_INLINE void vi_store_some(int32_t *p, vf_mask m, vi x) { _mm512_mask_storeu_epi32(p, m, x); }
+/* The pair at p in every lane. */
+IG_INLINE vi vi_set_pair(const int16_t *p) {
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm512_set1_epi32(pair);
+}
+/* Adds the products of pairs to each lane. */
+IG_INLINE vi vi_add_dot(vi sum, vi a, vi b) {
+#if defined(__AVX512VNNI__)
+    return _mm512_dpwssd_epi32(sum, a, b);
+#else
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
+#endif
+}
+
 #elif defined(__AVX2__)
 
 enum { VF_LANES = 8 };
@@ -74,6 +95,18 @@ IG_INLINE vf vf_load_even(const float *p, size_t n) {
     __m256 mixed = _mm256_shuffle_ps(a, b, 0x88); /* a0 a2 b0 b2 a4 a6 b4 b6 */
     return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), 0xD8));
 }
+
+typedef __m256i vi;
+IG_INLINE vi vi_zero(void) { return _mm256_setzero_si256(); }
+IG_INLINE vi vi_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
+IG_INLINE void vi_store(int32_t *p, vi x) { _mm256_storeu_si256((__m256i *)p, x); }
+IG_INLINE void vi_store_some(int32_t *p, vf_mask m, vi x) { _mm256_maskstore_epi32(p, m, x); }
+IG_INLINE vi vi_set_pair(const int16_t *p) {
+    int32_t pair;
+    memcpy(&pair, p, sizeof pair);
+    return _mm256_set1_epi32(pair);
+}
+IG_INLINE vi vi_add_dot(vi sum, vi a, vi b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
 
 #else
 #error "this file needs the flags of an instruction set; see cmake/isa.cmake"

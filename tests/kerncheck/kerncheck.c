@@ -14,6 +14,7 @@ static const struct check {
 } checks[] = {
     {"gemm", kc_check_gemm, kc_time_gemm},
     {"conv", kc_check_conv, kc_time_conv},
+    {"igemm", kc_check_igemm, kc_time_igemm},
 };
 
 enum { CANARY = 64 };

@@ -27,5 +27,7 @@ void kc_check_gemm(kc *k);
 void kc_time_gemm(kc *k);
 void kc_check_conv(kc *k);
 void kc_time_conv(kc *k);
+void kc_check_igemm(kc *k);
+void kc_time_igemm(kc *k);
 
 #endif
