@@ -4,6 +4,8 @@
  * loop of their own. */
 #include "kernels/conv/conv.h"
 
+#include "kernels/conv/columns.h"
+
 typedef enum way { POINTS, COLUMNS, DEPTHWISE } way;
 
 static bool is_depthwise(const ig_conv *c) {
@@ -19,68 +21,16 @@ static way choose(const ig_conv *c) {
     return POINTS;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- columns */
-
-enum { MAX_RUNS = 64 };
-
-/* Places of the output that lie in one row. */
-typedef struct row_piece {
-    int64_t origin[IG_MAX_RANK]; /* input place of tap 0, without the last dim */
-    int64_t first;               /* of the last dim: output place, and how many */
-    uint32_t at, n;
-} row_piece;
-
-static size_t cut_rows(const ig_window *w, size_t n0, size_t nn, row_piece *pieces) {
-    int last = w->dims - 1;
-    size_t n = 0, row = (size_t)w->out[last];
-    for (size_t at = 0; at < nn; n++) {
-        size_t place = n0 + at, x = place % row, count = ig_min_size(row - x, nn - at);
-        row_piece *p = &pieces[n];
-        ig_window_place(last, w->out, place / row, p->origin);
-        for (int k = 0; k < last; k++) p->origin[k] = p->origin[k] * w->stride[k] - w->begin[k];
-        p->first = (int64_t)x;
-        p->at = (uint32_t)at;
-        p->n = (uint32_t)count;
-        at += count;
-    }
-    return n;
-}
-
-/* The runs that one tap reads: pieces of which the tap is outside of the input are left out. */
-static size_t runs_of_tap(const ig_window *w, const row_piece *pieces, size_t n_pieces, size_t tap, ig_conv_piece *runs) {
-    int last = w->dims - 1;
-    int64_t t[IG_MAX_RANK];
-    size_t n = 0;
-    ig_window_place(w->dims, w->kernel, tap, t);
-    for (size_t i = 0; i < n_pieces; i++) {
-        const row_piece *p = &pieces[i];
-        int64_t from = 0, first, end;
-        bool inside = true;
-        for (int k = 0; k < last; k++) {
-            int64_t at = p->origin[k] + t[k] * w->dilation[k];
-            inside &= at >= 0 && at < w->in[k];
-            from = from * w->in[k] + at;
-        }
-        int64_t start = p->first * w->stride[last] - w->begin[last] + t[last] * w->dilation[last];
-        ig_window_inside(start, w->stride[last], w->in[last], p->n, &first, &end);
-        if (!inside || first == end) continue;
-        runs[n++] = (ig_conv_piece){.from = (ptrdiff_t)(from * w->in[last] + start + first * w->stride[last]),
-                                    .at = p->at + (uint32_t)first,
-                                    .n = (uint32_t)(end - first)};
-    }
-    return n;
-}
-
 void ig_conv_source(const void *arg, size_t k0, size_t kn, size_t n0, size_t nn, size_t width, float *out) {
     const ig_conv_columns *c = arg;
     const ig_window *w = c->window;
-    row_piece pieces[MAX_RUNS];
-    ig_conv_piece runs[MAX_RUNS];
+    ig_columns_row rows[IG_COLUMNS_MOST];
+    ig_conv_piece runs[IG_COLUMNS_MOST];
     size_t taps = ig_window_product(w, w->kernel), plane = ig_window_product(w, w->in);
-    size_t n_pieces = cut_rows(w, n0, nn, pieces), stride = (size_t)w->stride[w->dims - 1];
+    size_t n_rows = ig_columns_cut(w, n0, nn, rows), stride = (size_t)w->stride[w->dims - 1];
     for (size_t tap = 0; tap < taps && tap < kn; tap++) {
         size_t k = k0 + tap, channel = k / taps, count = (kn - tap - 1) / taps + 1;
-        size_t n = runs_of_tap(w, pieces, n_pieces, k % taps, runs);
+        size_t n = ig_columns_tap(w, rows, n_rows, k % taps, runs);
         c->kernels->conv_f32->gather(runs, n, stride, c->x + channel * plane, plane, count, out + tap * width, taps * width,
                                      width);
     }

@@ -83,14 +83,14 @@ ig_status ig_product_shape(ig_infer *c, size_t a, ig_stack_options ao, size_t b,
 
 /* ---------------------------------------------------------------------------------------------------------------- packing */
 
-static size_t stack_count(const ig_stack *s) {
+size_t ig_stack_count(const ig_stack *s) {
     size_t n = 1;
     for (int k = 0; k < s->rank; k++) n *= (size_t)s->dims[k];
     return n;
 }
 
 /* Where matrix number i of the stack begins, in elements. */
-static size_t stack_offset(const ig_stack *s, size_t i) {
+size_t ig_stack_offset(const ig_stack *s, size_t i) {
     size_t at = 0;
     for (int k = s->rank - 1; k >= 0; k--) {
         at += i % (size_t)s->dims[k] * (size_t)s->steps[k];
@@ -103,7 +103,7 @@ static ig_status pack(ig_prepare *p, size_t input, ig_stack_options options) {
     const ig_tensor *t = p->in[input];
     const ig_kernels *kernels = ig_kernels_of(p->context);
     ig_stack s = ig_stack_of(t->rank, t->dims, options);
-    size_t floats, bytes, count = stack_count(&s);
+    size_t floats, bytes, count = ig_stack_count(&s);
     bool fits =
         options.right ? ig_gemm_packed_b(kernels, s.rows, s.cols, &floats) : ig_gemm_packed_a(kernels, s.rows, s.cols, &floats);
     if (!fits || ig_mul_overflows(floats, count * sizeof(float), &bytes) ||
@@ -114,7 +114,7 @@ static ig_status pack(ig_prepare *p, size_t input, ig_stack_options options) {
     state->b = options.right;
     state->floats = floats;
     for (size_t i = 0; i < count; i++) {
-        const char *src = (const char *)t->data + stack_offset(&s, i) * sizeof(float);
+        const char *src = (const char *)t->data + ig_stack_offset(&s, i) * sizeof(float);
         if (options.right)
             ig_gemm_pack_b(kernels, p->threads, src, s.row, s.col, s.rows, s.cols, state->data + i * floats);
         else
@@ -139,7 +139,7 @@ ig_status ig_product_prepare(ig_prepare *p, size_t a, ig_stack_options ao, size_
 /* -------------------------------------------------------------------------------------------------------------- products */
 
 /* Number i of the broadcast stack as a number of the operand's own stack. */
-static size_t operand_index(const ig_stack *s, int rank, const int64_t *dims, size_t i) {
+size_t ig_stack_operand(const ig_stack *s, int rank, const int64_t *dims, size_t i) {
     size_t index = 0, step = 1;
     for (int k = rank - 1; k >= 0; k--) {
         int own = k - (rank - s->rank);
@@ -160,7 +160,7 @@ static void join_rows(ig_stack *a, const ig_stack *b) {
         if (a->steps[k] != next) return;
         next *= a->dims[k];
     }
-    a->rows *= stack_count(a);
+    a->rows *= ig_stack_count(a);
     a->rank = 0;
 }
 
@@ -170,15 +170,16 @@ typedef struct batch {
     size_t count;
 } batch;
 
-static batch batch_of(const ig_stack *a, const ig_stack *b) {
-    batch t = {.rank = a->rank > b->rank ? a->rank : b->rank, .count = 1};
-    for (int k = 0; k < t.rank; k++) {
-        int ka = k - (t.rank - a->rank), kb = k - (t.rank - b->rank);
+int ig_stack_broadcast(const ig_stack *a, const ig_stack *b, int64_t *dims, size_t *count) {
+    int rank = a->rank > b->rank ? a->rank : b->rank;
+    *count = 1;
+    for (int k = 0; k < rank; k++) {
+        int ka = k - (rank - a->rank), kb = k - (rank - b->rank);
         int64_t da = ka >= 0 ? a->dims[ka] : 1, db = kb >= 0 ? b->dims[kb] : 1;
-        t.dims[k] = da == 1 ? db : da;
-        t.count *= (size_t)t.dims[k];
+        dims[k] = da == 1 ? db : da;
+        *count *= (size_t)dims[k];
     }
-    return t;
+    return rank;
 }
 
 static ig_status run_f32(ig_call *c, ig_product *p, const batch *t, const float *a, const float *b, float *out) {
@@ -196,17 +197,17 @@ static ig_status run_f32(ig_call *c, ig_product *p, const batch *t, const float 
         g.post_arg = &p->activation;
     }
     for (size_t i = 0; i < t->count; i++) {
-        size_t ia = operand_index(&p->a, t->rank, t->dims, i), ib = operand_index(&p->b, t->rank, t->dims, i);
+        size_t ia = ig_stack_operand(&p->a, t->rank, t->dims, i), ib = ig_stack_operand(&p->b, t->rank, t->dims, i);
         items[i] = g;
         items[i].c = out + i * g.m * g.n;
         if (p->state && !p->state->b)
             items[i].a_packed = p->state->data + ia * p->state->floats;
         else
-            items[i].a = a + stack_offset(&p->a, ia);
+            items[i].a = a + ig_stack_offset(&p->a, ia);
         if (p->state && p->state->b)
             items[i].b_packed = p->state->data + ib * p->state->floats;
         else
-            items[i].b = b + stack_offset(&p->b, ib);
+            items[i].b = b + ig_stack_offset(&p->b, ib);
     }
     void *scratch = ig_call_scratch(c, ig_gemm_scratch(kernels, c->threads, items));
     if (!scratch) return ig_oom(c->err);
@@ -216,7 +217,7 @@ static ig_status run_f32(ig_call *c, ig_product *p, const batch *t, const float 
 
 /* Smaller floats are multiplied as floats and rounded once. */
 static ig_status run_small_float(ig_call *c, ig_product *p, const batch *t) {
-    size_t na = stack_count(&p->a) * p->a.rows * p->a.cols, nb = stack_count(&p->b) * p->b.rows * p->b.cols;
+    size_t na = ig_stack_count(&p->a) * p->a.rows * p->a.cols, nb = ig_stack_count(&p->b) * p->b.rows * p->b.cols;
     size_t n = t->count * p->a.rows * p->b.cols;
     float *a = ig_call_scratch(c, na * sizeof *a), *b = ig_call_scratch(c, nb * sizeof *b),
           *out = ig_call_scratch(c, n * sizeof *out);
@@ -241,9 +242,11 @@ typedef struct plain {
         size_t n = p->b.cols;                                                                                                  \
         for (size_t row = begin; row < end; row++) {                                                                           \
             size_t i = row / p->a.rows;                                                                                        \
-            const TYPE *a = (const TYPE *)p->a_data + stack_offset(&p->a, operand_index(&p->a, j->t->rank, j->t->dims, i)) +   \
+            const TYPE *a = (const TYPE *)p->a_data +                                                                          \
+                            ig_stack_offset(&p->a, ig_stack_operand(&p->a, j->t->rank, j->t->dims, i)) +                       \
                             row % p->a.rows * p->a.row;                                                                        \
-            const TYPE *b = (const TYPE *)p->b_data + stack_offset(&p->b, operand_index(&p->b, j->t->rank, j->t->dims, i));    \
+            const TYPE *b =                                                                                                    \
+                (const TYPE *)p->b_data + ig_stack_offset(&p->b, ig_stack_operand(&p->b, j->t->rank, j->t->dims, i));          \
             TYPE *out = (TYPE *)p->out + row * n;                                                                              \
             memset(out, 0, n * sizeof *out);                                                                                   \
             for (size_t k = 0; k < p->a.cols; k++) {                                                                           \
@@ -264,7 +267,8 @@ static void finish_f64(const ig_product *p, size_t n) {
 
 ig_status ig_product_run(ig_call *c, ig_product *p) {
     if (!p->state || p->state->b) join_rows(&p->a, &p->b);
-    batch t = batch_of(&p->a, &p->b);
+    batch t;
+    t.rank = ig_stack_broadcast(&p->a, &p->b, t.dims, &t.count);
     if (t.count == 0 || p->a.rows == 0 || p->b.cols == 0) return IG_OK;
     plain j = {p, &t};
     size_t grain = 1 + 65536 / (p->a.cols * p->b.cols + 1);

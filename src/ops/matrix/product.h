@@ -30,6 +30,13 @@ bool ig_stack_shape(const ig_shape *shape, ig_stack_options options, ig_shape *s
 ig_status ig_product_shape(ig_infer *c, size_t a, ig_stack_options a_options, size_t b, ig_stack_options b_options,
                            ig_shape *out);
 
+/* Matrices of a stack; where matrix i begins, in elements; the dims of two stacks broadcast to one (rank comes out, the number
+ * of matrices in *count); and which matrix of its own stack an operand gives for number i of that one. */
+size_t ig_stack_count(const ig_stack *s);
+size_t ig_stack_offset(const ig_stack *s, size_t i);
+int ig_stack_broadcast(const ig_stack *a, const ig_stack *b, int64_t *dims, size_t *count);
+size_t ig_stack_operand(const ig_stack *s, int rank, const int64_t *dims, size_t i);
+
 /* Constant operands in the form that the float kernels want, made once. Exactly one operand is packed. */
 typedef struct ig_product_state {
     bool b;                    /* the packed operand is B, else A */
@@ -46,7 +53,7 @@ typedef struct ig_product {
     const void *a_data, *b_data;
     const ig_product_state *state; /* or NULL */
     void *out;                     /* the products one after the other, row-major */
-    ig_activation activation; /* after everything else */
+    ig_activation activation;      /* after everything else */
     ig_gemm tail; /* alpha, beta, add, bias, min, max and post are taken from here; start with ig_gemm_of(0, 0, 0). Only
                      for float results, and what is added only for a single product. */
 } ig_product;
