@@ -137,6 +137,28 @@ static void finish_node(ig_sketch *s, ig_node *n) {
     fail(s, infer_node(s, n));
 }
 
+ig_node *ig_sketch_copy(ig_sketch *s, const ig_node *node, ig_value *const *in, size_t n_in) {
+    if (s->status != IG_OK) return NULL;
+    ig_node *n = ig_build_node(&s->build, node->domain, node->op, in, n_in, node->n_out);
+    for (const ig_attr *a = node->attrs; n && a; a = a->next) {
+        ig_attr copy = *a;
+        copy.next = NULL;
+        if (a->kind == IG_ATTR_GRAPH || a->kind == IG_ATTR_GRAPHS) {
+            fail(s, ig_fail(s->err, IG_E_UNSUPPORTED, "%.80s has graphs and can't be copied", ig_name_text(node->op)));
+            return NULL;
+        }
+        if (!ig_attr_put(n, &copy)) s->build.failed = true;
+    }
+    if (s->build.failed || !n) {
+        fail_memory(s);
+        return NULL;
+    }
+    n->schema = node->schema;
+    n->pinned = true;
+    fail(s, infer_node(s, n));
+    return s->status == IG_OK ? n : NULL;
+}
+
 static ig_value *call1(ig_sketch *s, const char *op, ig_value *const *in, size_t n) {
     if (s->status != IG_OK) return NULL;
     ig_value *out = ig_build_op(&s->build, op, in, n);

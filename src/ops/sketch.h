@@ -46,6 +46,8 @@ ig_value *ig_sketch_get(const ig_sketch *s, const char *name);
 ig_status ig_sketch_run(ig_sketch *s, const char *format, ...) IG_PRINTF(2, 3);
 /* The value of one expression; NULL after a failure. */
 ig_value *ig_sketch_value(ig_sketch *s, const char *format, ...) IG_PRINTF(2, 3);
+/* A copy of the node (its operator, version and attributes, but no graphs) on other inputs. NULL after a failure. */
+ig_node *ig_sketch_copy(ig_sketch *s, const ig_node *node, ig_value *const *in, size_t n_in);
 /* Sums g over the axes along which a value of x's shape was repeated to get g's. */
 ig_value *ig_sketch_like(ig_sketch *s, ig_value *g, ig_value *x);
 

@@ -51,23 +51,45 @@ static ig_value *result(const ig_sketch *s, uint32_t i) {
     return !y && i == 0 ? ig_sketch_get(s, "y") : y;
 }
 
+/* True when the value was made by the body: then its node can make the old output instead. */
+static bool made_by_body(const ig_node *node, const ig_value *y) {
+    bool given = !y->producer;
+    for (uint32_t i = 0; i < node->n_in; i++) given |= node->in[i] == y;
+    for (uint32_t o = 0; o < node->n_out; o++) given |= node->out[o] == y;
+    return !given;
+}
+
+/* The old output keeps its name and identity: whoever holds on to it still has the right value. */
+static bool put_result(ig_sketch *s, ig_node *node, uint32_t o, ig_value *y, ig_map *taken) {
+    ig_value *old = node->out[o], *before = ig_map_get(taken, IG_KEY(y)), *made = y;
+    if (before || !made_by_body(node, y)) { /* a second result of the same value, or an input as it is */
+        ig_sketch_bind(s, "r", before ? before : y);
+        y = ig_sketch_value(s, "Identity(r)");
+    }
+    if (!y) return s->status == IG_OK;
+    ig_node *maker = y->producer;
+    uint32_t index = y->index;
+    if (!old->type) old->type = y->type;
+    ig_node_set_output(node, o, NULL);
+    ig_node_set_output(maker, index, NULL);
+    if (!ig_value_replace(y, old)) return false;
+    ig_node_set_output(maker, index, old);
+    ig_value_remove(y);
+    return ig_map_set(taken, IG_KEY(made), old);
+}
+
 static void take_results(ig_sketch *s, ig_node *node) {
     for (uint32_t o = 0; o < node->n_out && s->status == IG_OK; o++) {
-        if (!node->out[o] || (node->out[o]->n_uses == 0)) continue;
-        ig_value *y = result(s, o);
-        if (!y) {
-            char what[32];
-            snprintf(what, sizeof what, "output %u is wanted", (unsigned)o);
-            ig_sketch_unsupported(s, what);
-            return;
-        }
+        if (!node->out[o] || node->out[o]->n_uses == 0 || result(s, o)) continue;
+        char what[32];
+        snprintf(what, sizeof what, "output %u is wanted", (unsigned)o);
+        ig_sketch_unsupported(s, what);
     }
+    ig_map taken; /* result -> the output that it became */
+    ig_map_init(&taken, &s->arena);
     for (uint32_t o = 0; o < node->n_out && s->status == IG_OK; o++) {
-        ig_value *old = node->out[o];
-        if (!old || old->n_uses == 0) continue;
-        ig_value *y = result(s, o);
-        if (old->type && !y->type) y->type = old->type;
-        if (!ig_value_replace(old, y)) s->status = ig_oom(s->err);
+        if (!node->out[o] || node->out[o]->n_uses == 0) continue;
+        if (!put_result(s, node, o, result(s, o), &taken) && s->status == IG_OK) s->status = ig_oom(s->err);
     }
 }
 
