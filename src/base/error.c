@@ -82,10 +82,9 @@ ig_status ig_fail(ig_error *err, ig_status status, const char *format, ...) {
     return status;
 }
 
-ig_status ig_oom(ig_error *err) {
+void ig_oom_set(ig_error *err) {
     ig_fail(err, IG_E_MEMORY, "out of memory");
     ig_error_hint(err, "close other programs, raise the memory limit, or use a smaller input");
-    return IG_E_MEMORY;
 }
 
 void ig_error_at(ig_error *err, const char *format, ...) {

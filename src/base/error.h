@@ -7,7 +7,12 @@
 
 /* Sets status and message, clears detail and hint, and returns status. */
 ig_status ig_fail(ig_error *err, ig_status status, const char *format, ...) IG_PRINTF(3, 4);
-ig_status ig_oom(ig_error *err);
+void ig_oom_set(ig_error *err);
+/* Inline, so that compilers and analyzers know that it never returns IG_OK. */
+static inline ig_status ig_oom(ig_error *err) {
+    ig_oom_set(err);
+    return IG_E_MEMORY;
+}
 /* Adds where it happened. The innermost place is set first; a later call puts its text in front ("outer: inner"). */
 void ig_error_at(ig_error *err, const char *format, ...) IG_PRINTF(2, 3);
 /* Sets the hint unless there is one. */

@@ -166,7 +166,7 @@ static ig_status skip_group(const ig_pb_reader *r, const uint8_t *p, const uint8
     if (depth == 0) return too_deep(r, path, p);
     const uint8_t *start = p;
     while (p < end) {
-        ig_pb_tag tag;
+        ig_pb_tag tag = {0};
         const uint8_t *at = p;
         IG_TRY(next_field(r, NULL, &p, end, depth - 1, &tag, path));
         if (tag.wire != IG_PB_GROUP_END) continue;
@@ -232,30 +232,29 @@ static bool push_view(ig_arena *arena, char *at, ig_span item) {
     return ok;
 }
 
-static void store_scalar(ig_pb_type type, const ig_pb_tag *tag, void *at) {
-    uint64_t v = tag->varint;
+static void store_varint(ig_pb_type type, uint64_t v, void *at) {
     int32_t i32 = (int32_t)(uint32_t)v;
-    uint64_t zigzag = (v >> 1) ^ (0 - (v & 1));
     switch (type) {
     case IG_PB_BOOL: *(bool *)at = v != 0; break;
-    case IG_PB_INT32:
-    case IG_PB_UINT32:
-    case IG_PB_ENUM: memcpy(at, &i32, 4); break;
     case IG_PB_SINT32:
-        i32 = (int32_t)(uint32_t)((uint32_t)v >> 1) ^ -(int32_t)(v & 1);
+        i32 = (int32_t)((uint32_t)v >> 1) ^ -(int32_t)(v & 1);
         memcpy(at, &i32, 4);
+        break;
+    case IG_PB_SINT64:
+        v = (v >> 1) ^ (0 - (v & 1));
+        memcpy(at, &v, 8);
         break;
     case IG_PB_INT64:
     case IG_PB_UINT64: memcpy(at, &v, 8); break;
-    case IG_PB_SINT64: memcpy(at, &zigzag, 8); break;
-    case IG_PB_FIXED32:
-    case IG_PB_SFIXED32:
-    case IG_PB_FLOAT: memcpy(at, tag->payload.p, 4); break;
-    case IG_PB_FIXED64:
-    case IG_PB_SFIXED64:
-    case IG_PB_DOUBLE: memcpy(at, tag->payload.p, 8); break;
-    default: break;
+    default: memcpy(at, &i32, 4); break;
     }
+}
+
+static void store_scalar(ig_pb_type type, const ig_pb_tag *tag, void *at) {
+    if (ig_pb_types[type].wire == IG_PB_VARINT)
+        store_varint(type, tag->varint, at);
+    else
+        memcpy(at, tag->payload.p, ig_pb_types[type].size); /* little-endian, as memory is */
 }
 
 /* ig_str and ig_span are both a pointer and a length. */
@@ -353,7 +352,7 @@ static ig_status read_message(const ig_pb_reader *r, const ig_pb_message *m, ig_
     if (in.n == 0) return IG_OK; /* in.p may be NULL */
     const uint8_t *p = in.p, *end = in.p + in.n;
     while (p < end) {
-        ig_pb_tag tag;
+        ig_pb_tag tag = {0};
         const uint8_t *at = p;
         bool known = false;
         IG_TRY(next_field(r, m, &p, end, depth, &tag, path));
@@ -391,13 +390,13 @@ void *ig_pb_unpack(ig_arena *arena, ig_pb_type type, ig_pb_bytes packed, size_t 
     if (ig_pb_types[type].wire != IG_PB_VARINT) return memcpy(out, packed.p, *n * unit);
     const uint8_t *p = packed.p, *end = p + packed.n;
     for (size_t i = 0; i < *n; i++) {
-        ig_pb_tag tag = {0};
-        p = ig_pb_varint(p, end, &tag.varint);
+        uint64_t v;
+        p = ig_pb_varint(p, end, &v);
         if (!p) {
             *malformed = true;
             return NULL;
         }
-        store_scalar(type, &tag, out + i * unit);
+        store_varint(type, v, out + i * unit);
     }
     return out;
 }

@@ -229,10 +229,10 @@ static ig_status read_opsets(ig_onnx_reader *r, const void *pb, const ig_pb_path
 
 static ig_status read_default_attrs(ig_onnx_reader *r, ig_function *f, const ig_onnx_function *pb, ig_arena *scratch,
                                     const ig_pb_path *path) {
-    ig_attr **link = &f->default_attributes;
-    for (size_t i = 0; i < pb->attribute_proto.n; i++, link = &(*link)->next) {
+    ig_attr **end = &f->default_attributes;
+    for (size_t i = 0; i < pb->attribute_proto.n; i++) {
         ig_pb_path here = {path, "attribute_proto", i};
-        IG_TRY(ig_onnx_read_attr(r, f->body, NULL, pb->attribute_proto.items[i], scratch, &here, link));
+        IG_TRY(ig_onnx_read_attr(r, f->body, NULL, pb->attribute_proto.items[i], scratch, &here, &end));
     }
     return IG_OK;
 }

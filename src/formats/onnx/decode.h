@@ -71,9 +71,9 @@ ig_status ig_onnx_read_sparse(ig_onnx_reader *r, const ig_onnx_sparse *pb, ig_ar
 ig_status ig_onnx_begin_node(ig_onnx_reader *r, ig_graph *g, const ig_pb_head *head, ig_arena *scratch, const ig_pb_path *path);
 /* Second pass, when all names of the graph are known: inputs, attributes and the rest. */
 ig_status ig_onnx_end_node(ig_onnx_reader *r, ig_node *node, const ig_pb_head *head, ig_arena *scratch, const ig_pb_path *path);
-/* An attribute of `node` in `g`; node NULL: a function's default. */
+/* Appends an attribute of `node` in `g` at **end, which moves on; node NULL: a function's default. */
 ig_status ig_onnx_read_attr(ig_onnx_reader *r, ig_graph *g, ig_node *node, const ig_pb_head *head, ig_arena *scratch,
-                            const ig_pb_path *path, ig_attr **out);
+                            const ig_pb_path *path, ig_attr ***end);
 /* The value that a name means in the graph, made when there is none. */
 ig_status ig_onnx_resolve(ig_onnx_reader *r, ig_graph *g, ig_name name, ig_value **out);
 

@@ -81,10 +81,10 @@ ig_status ig_onnx_end_node(ig_onnx_reader *r, ig_node *node, const ig_pb_head *h
         IG_TRY(ig_onnx_resolve(r, node->graph, name, &v));
         if (!ig_node_set_input(node, i, v)) return ig_oom(r->err);
     }
-    ig_attr **link = &node->attrs;
-    for (size_t i = 0; i < pb.attribute.n; i++, link = &(*link)->next) {
+    ig_attr **end = &node->attrs;
+    for (size_t i = 0; i < pb.attribute.n; i++) {
         ig_pb_path here = {path, "attribute", i};
-        IG_TRY(ig_onnx_read_attr(r, node->graph, node, pb.attribute.items[i], scratch, &here, link));
+        IG_TRY(ig_onnx_read_attr(r, node->graph, node, pb.attribute.items[i], scratch, &here, &end));
     }
     IG_TRY(ig_onnx_name(r, pb.overload, "an overload", path, &node->overload));
     node->doc = pb.doc_string;
@@ -233,12 +233,14 @@ static ig_status read_graphs(ig_onnx_reader *r, ig_graph *g, ig_node *node, ig_o
 }
 
 ig_status ig_onnx_read_attr(ig_onnx_reader *r, ig_graph *g, ig_node *node, const ig_pb_head *head, ig_arena *scratch,
-                            const ig_pb_path *path, ig_attr **out) {
+                            const ig_pb_path *path, ig_attr ***end) {
     ig_onnx_attr pb = {0};
     ig_pb_reader reader = ig_onnx_pb(r, scratch);
     IG_TRY(ig_pb_read(&reader, &ig_onnx_attr_pb, head->wire, &pb, path));
-    ig_attr *a = *out = IG_NEW(&r->model->arena, ig_attr);
+    ig_attr *a = IG_NEW(&r->model->arena, ig_attr);
     if (!a) return ig_oom(r->err);
+    **end = a;
+    *end = &a->next;
     ig_str name = pb.name.s ? pb.name : IG_STR("");
     IG_TRY(ig_onnx_name(r, name, "an attribute's name", path, &a->name));
     IG_TRY(ig_onnx_name(r, pb.ref_attr_name, "an attribute's name", path, &a->ref));

@@ -11,7 +11,7 @@ static int probe(const ig_source *source) {
     ig_span rest = ig_buffer_span(source->file);
     bool graph = false, version = false, opset = false;
     for (int i = 0; i < LOOKED_AT; i++) {
-        ig_pb_tag tag;
+        ig_pb_tag tag = {0};
         ig_status status = ig_pb_next(&r, &rest, &tag, NULL);
         if (status == IG_NO) break;
         if (status != IG_OK) return graph && version ? IG_PROBE_MAYBE : IG_PROBE_NO;

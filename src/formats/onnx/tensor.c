@@ -286,7 +286,7 @@ ig_status ig_onnx_sparse_content(ig_tensor **out, ig_context *context, ig_buffer
     IG_TRY(ig_onnx_sparse_facts(arena, s, &f, err));
     ig_status status = part_content(&values, context, buffer, arena, s->values, err);
     if (status == IG_OK) status = part_content(&indices, context, buffer, arena, s->indices, err);
-    if (status == IG_OK) status = check_indices(s, &f, values, indices, err);
+    if (status == IG_OK && indices) status = check_indices(s, &f, values, indices, err);
     if (status == IG_OK) status = ig_tensor_create_sparse(out, context, f.rank, f.dims, values, indices, err);
     ig_tensor_free(values);
     ig_tensor_free(indices);

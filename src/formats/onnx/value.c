@@ -120,7 +120,7 @@ static ig_status read_map(reader *r, const ig_onnx_map *pb, ig_tensor **out) {
     ig_status status = read_keys(r, pb, &keys);
     if (status == IG_OK) status = read_sequence(r, pb->values ? pb->values : &nothing, &values);
     if (status == IG_OK && all_scalars(values)) status = join_scalars(r, &values);
-    if (status == IG_OK && values->count != keys->count)
+    if (status == IG_OK && keys && values->count != keys->count)
         status = ig_fail(r->err, IG_E_INPUT, "a map has %zu keys and %zu values", keys->count, values->count);
     if (status == IG_OK) status = ig_tensor_create_map(out, r->context, keys, values, r->err);
     ig_tensor_free(keys);
