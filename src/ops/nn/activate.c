@@ -25,6 +25,7 @@ static const struct name {
     {"FastGelu", IG_ACT_FAST_GELU, 0, 0, 0},
     {"Silu", IG_ACT_SILU, 0, 1, 0},
     {"Swish", IG_ACT_SILU, 1, 1, 0},
+    {"HardSwish", IG_ACT_HARD_SWISH, 0, 0, 0},
     {"Identity", IG_ACT_IDENTITY, 0, 0, 0},
 };
 
@@ -46,7 +47,9 @@ bool ig_activation_of(ig_activation *a, ig_str name, int *parameters) {
 }
 
 #define EACH(expr)                                                                                                             \
-    IG_EACH (i, n) { x[i] = expr; }                                                                                            \
+    IG_EACH (i, n) {                                                                                                           \
+        x[i] = expr;                                                                                                           \
+    }                                                                                                                          \
     return
 
 /* A NaN passes through every one of them. */
@@ -66,11 +69,13 @@ bool ig_activation_of(ig_activation *a, ig_str name, int *parameters) {
         case IG_ACT_ELU: EACH(x[i] < 0 ? a * (IG_EXP(x[i]) - 1) : x[i]);                                                       \
         case IG_ACT_SOFTSIGN: EACH(x[i] / (1 + (x[i] < 0 ? -x[i] : x[i])));                                                    \
         case IG_ACT_SOFTPLUS: EACH(IG_SOFTPLUS(x[i]));                                                                         \
-        case IG_ACT_CLIP: EACH(x[i] < a ? a : x[i] > b ? b : x[i]);                                                            \
+        case IG_ACT_CLIP: EACH(x[i]<a ? a : x[i]> b ? b : x[i]);                                                               \
         case IG_ACT_GELU: EACH(x[i] * (TYPE)0.5 * (1 + IG_ERF(x[i] * (TYPE)0.70710678118654752)));                             \
         case IG_ACT_FAST_GELU:                                                                                                 \
-            EACH(x[i] * (TYPE)0.5 * (1 + IG_TANH(x[i] * ((TYPE)0.79788456080286536 + (TYPE)0.035677408136300125 * x[i] * x[i])))); \
-        case IG_ACT_SILU: EACH(x[i] * IG_SIGMOID(a *x[i]));                                                                    \
+            EACH(x[i] * (TYPE)0.5 *                                                                                            \
+                 (1 + IG_TANH(x[i] * ((TYPE)0.79788456080286536 + (TYPE)0.035677408136300125 * x[i] * x[i]))));                \
+        case IG_ACT_SILU: EACH(x[i] * IG_SIGMOID(a * x[i]));                                                                   \
+        case IG_ACT_HARD_SWISH: EACH(x[i] * (x[i] < -3 ? 0 : x[i] > 3 ? 1 : x[i] / 6 + (TYPE)0.5));                            \
         case IG_ACT_NONE:                                                                                                      \
         case IG_ACT_IDENTITY: break;                                                                                           \
         }                                                                                                                      \
@@ -86,7 +91,8 @@ ig_status ig_activation_of_call(ig_call *c, ig_activation *a) {
     if (!ig_activation_of(a, name, NULL))
         return ig_call_fail(c, "activation '%.*s' is not known", (int)ig_min_size(name.n, 40), name.s);
     size_t n = 0;
-    const float *list = ig_schema_attr_find(node->schema, "activation_params") ? ig_attr_floats(node, "activation_params", &n) : NULL;
+    const float *list =
+        ig_schema_attr_find(node->schema, "activation_params") ? ig_attr_floats(node, "activation_params", &n) : NULL;
     if (n > 0) a->alpha = list[0];
     if (n > 1) a->beta = list[1];
     if (ig_attr_given(node, "activation_alpha")) a->alpha = ig_attr_float(node, "activation_alpha");

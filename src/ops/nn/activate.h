@@ -20,7 +20,8 @@ typedef enum ig_activation_kind {
     IG_ACT_CLIP, /* to [alpha, beta] */
     IG_ACT_GELU,
     IG_ACT_FAST_GELU,
-    IG_ACT_SILU, /* x * sigmoid(alpha * x) */
+    IG_ACT_SILU,       /* x * sigmoid(alpha * x) */
+    IG_ACT_HARD_SWISH, /* x * min(1, max(0, x / 6 + 1/2)) */
     IG_ACT_IDENTITY,
 } ig_activation_kind;
 
