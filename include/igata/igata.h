@@ -482,6 +482,92 @@ IG_API size_t ig_session_profile(const ig_session *session, const ig_node_time *
 /* Multiply-adds of a run with the shapes of the last one; 0 when unknown. */
 IG_API uint64_t ig_session_multiply_adds(const ig_session *session);
 
+/* --------------------------------------------------------------------------------------------------------- own operators */
+
+/* An operator of your own: what a session calls for nodes of this domain and name. The three handles are what callbacks get
+ * to ask their questions of; they are valid during the call. See docs/custom-operators.md for a worked example. */
+typedef struct ig_custom_node ig_custom_node;   /* a node: its attributes */
+typedef struct ig_custom_types ig_custom_types; /* a node whose result types are asked for */
+typedef struct ig_custom_call ig_custom_call;   /* a node that is to be computed */
+
+typedef struct ig_custom_op {
+    size_t struct_size;
+    const char *domain, *name;
+    int since, until;                /* opset versions of the domain, both included [all] */
+    size_t min_inputs, max_inputs;   /* [0; as many as min_inputs]; SIZE_MAX: any number */
+    size_t min_outputs, max_outputs; /* [1; as many as min_outputs] */
+    /* Says what is known of the results' types before a run and between its nodes; what it does not set is unknown. May be
+     * NULL. An error means that a node like this can never run. */
+    ig_status (*infer)(ig_custom_types *types, void *user, ig_error *err);
+    /* Called once per node and session; *state is handed to run and release. May be NULL. */
+    ig_status (*prepare)(const ig_custom_node *node, void **state, void *user, ig_error *err);
+    void (*release)(void *state, void *user);
+    /* Computes the results. Several may be under way at once in different threads. */
+    ig_status (*run)(ig_custom_call *call, void *state, void *user, ig_error *err);
+    void *user;                    /* for all callbacks */
+    void (*free_user)(void *user); /* when the context goes; may be NULL */
+    bool varies; /* results depend on more than inputs and attributes, so that they are never computed ahead */
+} ig_custom_op;
+
+/* Registers an operator with a context, for models opened with it afterwards. It comes before operators of igata with the same
+ * domain and name. The strings are copied. */
+IG_API ig_status ig_context_add_op(ig_context *context, const ig_custom_op *op, ig_error *err);
+/* Loads a shared library and calls its function IG_OPS_ENTRY, an ig_ops_entry, which registers operators. The library stays
+ * loaded as long as the context. Code in it runs with the rights of this process. */
+IG_API ig_status ig_context_load_ops(ig_context *context, const char *path, ig_error *err);
+#define IG_OPS_ENTRY "igata_register_ops"
+typedef ig_status (*ig_ops_entry)(ig_context *context, ig_error *err);
+
+/* Fills in an error for a person to read, and returns its status. */
+IG_API ig_status ig_custom_fail(ig_error *err, ig_status status, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+IG_API const char *ig_custom_node_name(const ig_custom_node *node); /* may be "" */
+IG_API size_t ig_custom_node_inputs(const ig_custom_node *node);    /* absent ones count */
+IG_API size_t ig_custom_node_outputs(const ig_custom_node *node);
+/* The value of an attribute of this kind; false, with the value left alone, when the node has none. Lists and texts live as long
+ * as the session. */
+IG_API bool ig_custom_attr_int(const ig_custom_node *node, const char *name, int64_t *value);
+IG_API bool ig_custom_attr_float(const ig_custom_node *node, const char *name, float *value);
+IG_API bool ig_custom_attr_str(const ig_custom_node *node, const char *name, ig_str *value);
+IG_API bool ig_custom_attr_ints(const ig_custom_node *node, const char *name, const int64_t **values, size_t *n);
+IG_API bool ig_custom_attr_floats(const ig_custom_node *node, const char *name, const float **values, size_t *n);
+IG_API bool ig_custom_attr_strs(const ig_custom_node *node, const char *name, const ig_str **values, size_t *n);
+/* Not to be called while running: the content may have to be decoded. */
+IG_API bool ig_custom_attr_tensor(const ig_custom_node *node, const char *name, const ig_tensor **value);
+
+IG_API const ig_custom_node *ig_custom_types_node(const ig_custom_types *types);
+/* What is known of input i: *dtype may be IG_UNDEFINED, *rank -1, dims (room for IG_MAX_RANK) -1. False when the input is absent,
+ * no tensor, or nothing is known. */
+IG_API bool ig_custom_types_input(const ig_custom_types *types, size_t i, ig_dtype *dtype, int *rank, int64_t *dims);
+/* The content of input i when it is a known constant, else NULL. */
+IG_API const ig_tensor *ig_custom_types_content(const ig_custom_types *types, size_t i);
+/* Sets output o: rank -1 and dims of -1 are unknown. */
+IG_API ig_status ig_custom_types_set(ig_custom_types *types, size_t o, ig_dtype dtype, int rank, const int64_t *dims,
+                                     ig_error *err);
+/* Output o has the type and shape of input i, names of dims included. */
+IG_API ig_status ig_custom_types_same(ig_custom_types *types, size_t o, size_t i, ig_error *err);
+
+IG_API const ig_custom_node *ig_custom_call_node(const ig_custom_call *call);
+IG_API ig_context *ig_custom_call_context(ig_custom_call *call);
+/* Input i, or NULL for an absent one. Elements are aligned. */
+IG_API const ig_tensor *ig_custom_call_input(const ig_custom_call *call, size_t i);
+/* False when nobody reads output o: it need not be made. */
+IG_API bool ig_custom_call_wanted(const ig_custom_call *call, size_t o);
+/* The tensor to write output o into, of this type and shape; content undefined. It must be what infer said, if that said all. */
+IG_API ig_status ig_custom_call_output(ig_tensor **tensor, ig_custom_call *call, size_t o, ig_dtype dtype, int rank,
+                                       const int64_t *dims, ig_error *err);
+/* Hands over a value as output o (a sequence, a map, or a tensor made elsewhere); takes the reference. */
+IG_API ig_status ig_custom_call_set(ig_custom_call *call, size_t o, ig_tensor *value, ig_error *err);
+/* Memory until the end of the call, 64-byte aligned. NULL: out of memory. */
+IG_API void *ig_custom_call_scratch(ig_custom_call *call, size_t bytes);
+/* Calls work(arg, begin, end) for ranges that cover [0, n), at least `grain` long, on the session's threads. */
+IG_API void ig_custom_call_parallel(ig_custom_call *call, size_t n, size_t grain, void (*work)(void *arg, size_t begin, size_t end),
+                                    void *arg);
+
 /* --------------------------------------------------------------------------------------------------------- verification */
 
 /* How far two values are apart. */

@@ -52,6 +52,7 @@ ig_context *ig_context_retain(ig_context *context) {
 
 void ig_context_free(ig_context *context) {
     if (!context || atomic_fetch_sub_explicit(&context->references, 1, memory_order_acq_rel) != 1) return;
+    if (context->free_ops) context->free_ops(context);
     context->allocator.resize(context->allocator.user, context, sizeof *context, 0);
 }
 

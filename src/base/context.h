@@ -16,6 +16,8 @@ struct ig_context {
     ig_cpu cpu; /* the level that kernels may use */
     atomic_int references;
     atomic_uint_least64_t memory, memory_peak;
+    struct ig_custom_ops *ops; /* operators that the user registered; see ops/custom.h */
+    void (*free_ops)(struct ig_context *context);
 };
 
 ig_context *ig_context_retain(ig_context *context);

@@ -9,4 +9,8 @@ ig_io ig_platform_io(void);
 /* Bytes of physical memory. */
 uint64_t ig_platform_memory(void);
 
+/* Loads a shared library and finds a function in it. NULL and a message in `problem` (of `size` bytes) when there is none. */
+void *ig_platform_load(const char *path, const char *symbol, void **function, char *problem, size_t size);
+void ig_platform_unload(void *library);
+
 #endif

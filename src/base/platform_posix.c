@@ -2,8 +2,10 @@
 #include "base/context.h"
 #include "base/platform.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -81,3 +83,20 @@ uint64_t ig_clock_ns(void) {
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
+
+void *ig_platform_load(const char *path, const char *symbol, void **function, char *problem, size_t size) {
+    char here[4096];
+    if (!strchr(path, '/')) { /* a plain name means a file in this folder, not one of the system's */
+        snprintf(here, sizeof here, "./%s", path);
+        path = here;
+    }
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    *function = library ? dlsym(library, symbol) : NULL;
+    if (*function) return library;
+    const char *text = dlerror();
+    snprintf(problem, size, "%s", text ? text : "unknown problem");
+    if (library) dlclose(library);
+    return NULL;
+}
+
+void ig_platform_unload(void *library) { dlclose(library); }

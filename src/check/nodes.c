@@ -1,5 +1,6 @@
 /* Rules about nodes: the operator exists in the imported version; numbers of inputs and outputs; attributes. */
 #include "check/check.h"
+#include "ops/custom.h"
 
 #include <stdio.h>
 
@@ -92,7 +93,7 @@ static void check_attr(ig_check *c, const ig_node *n, const ig_attr *a) {
 static void check_attrs(ig_check *c, const ig_node *n) {
     size_t count = 0;
     for (const ig_attr *a = n->attrs; a; a = a->next, count++) {
-        if (n->schema) check_attr(c, n, a);
+        if (n->schema && !ig_schema_is_custom(n->schema)) check_attr(c, n, a);
         const ig_attr *same = n->attrs;
         for (size_t k = 0; k < count && k < 1000 && same->name != a->name; k++) same = same->next;
         if (same != a && same->name == a->name)

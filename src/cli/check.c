@@ -37,11 +37,11 @@ static json_t *report_json(const char *path, const ig_report *report) {
 static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
 
 /* One model; what it says goes to `list` or is printed. */
-static int check_one(const char *path, json_t *list, bool many) {
+static int check_one(const char *path, ig_context *context, json_t *list, bool many) {
     ig_error err;
     ig_model *model;
     ig_report *report = NULL;
-    if (ig_model_open(&model, path, NULL, &err)) {
+    if (ig_model_open(&model, path, &(ig_open_options){IG_OPTIONS(ig_open_options), .context = context}, &err)) {
         if (list)
             json_array_append_new(list, json_pack("{s:o,s:b,s:o}", "model", cli_json_text(path), "valid", 0, "error",
                                                   cli_json_text(err.message)));
@@ -71,16 +71,26 @@ static int check_one(const char *path, json_t *list, bool many) {
     return code;
 }
 
+typedef struct options {
+    cli_list ops;
+} options;
+
 static int run(const cli_call *call) {
+    const options *o = call->options;
+    ig_context *context;
+    int worst = cli_context(&context, &o->ops);
+    if (worst != CLI_DONE) return worst;
     json_t *list = call->json ? json_array() : NULL;
-    int worst = CLI_DONE;
     for (size_t i = 0; i < call->n; i++) {
-        int code = check_one(call->operands[i], list, call->n > 1);
+        int code = check_one(call->operands[i], context, list, call->n > 1);
         if (code > worst) worst = code;
     }
     if (list) cli_json_print(json_pack("{s:o}", "models", list));
+    ig_context_free(context);
     return worst;
 }
+
+static const cli_option table[] = {CLI_OPERATORS_OPTION(options, ops)};
 
 const cli_command cli_check = {
     .arguments = "MODEL...",
@@ -89,6 +99,9 @@ const cli_command cli_check = {
         "attributes, external data. Reports everything it finds, each with its place and what to do. Nothing is run.",
     .least = 1,
     .most = SIZE_MAX,
+    .options = table,
+    .n_options = CLI_COUNT(table),
+    .options_size = sizeof(options),
     .examples = {{"igata check model.onnx", "errors and warnings, exit code 1 when there are errors"},
                  {"igata check --json models/*.onnx", "many models, for a program"}},
     .run = run,

@@ -138,12 +138,19 @@ void cli_json_print(struct json_t *value);
 
 /* -------------------------------------------------------------------------------------------------------- model inputs */
 
+/* The option of commands that meet operators: a cli_list. */
+#define CLI_OPERATORS_OPTION(type, field)                                                                                      \
+    CLI_OPTION(type, field, "ops", 0, CLI_LIST, "LIB", "shared library with operators of your own (its code is run)")
+/* A new context that knows the operators of these libraries. Prints what fails; returns an exit code. */
+int cli_context(ig_context **context, const cli_list *ops);
+
 /* Options of the commands that run a model, and what they lead to. */
 typedef struct cli_source {
     cli_list inputs; /* -i */
     bool random;
     int64_t seed;
     cli_list dims; /* --dim */
+    cli_list ops;  /* --ops */
     int64_t threads;
     const char *signature, *weights, *format;
     const char *layout, *mean, *scale;
@@ -157,6 +164,7 @@ typedef struct cli_source {
         CLI_OPTION(type, source.random, "random", 0, CLI_FLAG, NULL, "make up the inputs that are not given"),                 \
         CLI_OPTION(type, source.seed, "seed", 0, CLI_WHOLE, "N", "seed of made-up inputs and of random operators"),            \
         CLI_OPTION(type, source.dims, "dim", 0, CLI_LIST, "NAME=N", "size of a named free dimension"),                         \
+        CLI_OPERATORS_OPTION(type, source.ops),                                                                                \
         CLI_OPTION(type, source.threads, "threads", 0, CLI_WHOLE, "N", "threads to compute with (default: one per core)"),     \
         CLI_OPTION(type, source.signature, "signature", 0, CLI_TEXT, "NAME", "entry point of a model that has several"),       \
         CLI_OPTION(type, source.weights, "weights", 0, CLI_TEXT, "FILE", "weights file of a format that keeps them apart"),    \

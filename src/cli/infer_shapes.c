@@ -6,7 +6,7 @@
 
 typedef struct options {
     const char *format, *weights, *to;
-    cli_list dims;
+    cli_list dims, ops;
     bool strict, propagate, force;
 } options;
 
@@ -55,9 +55,10 @@ static int run(const cli_call *call) {
     const options *o = call->options;
     ig_error err;
     ig_model *model;
-    const ig_open_options open = {IG_OPTIONS(ig_open_options), .format = o->format, .weights = o->weights};
+    ig_open_options open = {IG_OPTIONS(ig_open_options), .format = o->format, .weights = o->weights};
     ig_dim_value *dims;
     int code = cli_parse_dims("infer-shapes", &o->dims, &dims);
+    if (code == CLI_DONE) code = cli_context(&open.context, &o->ops);
     if (code == CLI_DONE && ig_model_open(&model, call->operands[0], &open, &err)) {
         code = cli_fail(call->operands[0], &err);
     } else if (code == CLI_DONE) {
@@ -65,10 +66,12 @@ static int run(const cli_call *call) {
         ig_model_free(model);
     }
     cli_dims_free(dims, o->dims.n);
+    ig_context_free(open.context);
     return code;
 }
 
 static const cli_option table[] = {
+    CLI_OPERATORS_OPTION(options, ops),
     CLI_OPTION(options, strict, "strict", 0, CLI_FLAG, NULL, "the first contradiction is an error"),
     CLI_OPTION(options, propagate, "data-propagation", 0, CLI_FLAG, NULL,
                "also compute the contents of values that shapes depend on"),

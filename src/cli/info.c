@@ -7,6 +7,7 @@
 
 typedef struct options {
     const char *signature, *weights, *format;
+    cli_list ops;
 } options;
 
 static bool has(const char *text) { return text && text[0]; }
@@ -168,13 +169,15 @@ static void print_info(const char *path, const ig_info *info) {
 static int run(const cli_call *call) {
     const options *o = call->options;
     const char *path = call->operands[0];
-    const ig_open_options open = {IG_OPTIONS(ig_open_options), .format = o->format, .signature = o->signature,
-                                  .weights = o->weights};
+    ig_open_options open = {IG_OPTIONS(ig_open_options), .format = o->format, .signature = o->signature, .weights = o->weights};
     ig_error err;
     ig_model *model;
     const ig_info *info = NULL;
-    if (ig_model_open(&model, path, &open, &err)) return cli_fail(path, &err);
-    int code = CLI_DONE;
+    int code = cli_context(&open.context, &o->ops);
+    if (code != CLI_DONE) return code;
+    ig_status status = ig_model_open(&model, path, &open, &err);
+    ig_context_free(open.context);
+    if (status != IG_OK) return cli_fail(path, &err);
     if (ig_model_info(&info, model, &err))
         code = cli_fail(path, &err);
     else if (call->json)
@@ -187,6 +190,7 @@ static int run(const cli_call *call) {
 }
 
 static const cli_option table[] = {
+    CLI_OPERATORS_OPTION(options, ops),
     CLI_OPTION(options, signature, "signature", 0, CLI_TEXT, "NAME", "entry point of a model that has several"),
     CLI_OPTION(options, weights, "weights", 0, CLI_TEXT, "FILE", "weights file of a format that keeps them apart"),
     CLI_OPTION(options, format, "from", 0, CLI_TEXT, "FORMAT", "format of the model (default: by its content)"),

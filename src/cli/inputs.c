@@ -25,13 +25,24 @@ void cli_dims_free(ig_dim_value *dims, size_t n) {
     free(dims);
 }
 
+int cli_context(ig_context **context, const cli_list *ops) {
+    ig_error err;
+    *context = NULL;
+    ig_status status = ig_context_create(context, NULL, &err);
+    for (size_t i = 0; i < ops->n && status == IG_OK; i++) status = ig_context_load_ops(*context, ops->items[i], &err);
+    if (status == IG_OK) return CLI_DONE;
+    ig_context_free(*context);
+    *context = NULL;
+    return cli_fail(NULL, &err);
+}
+
 int cli_open(cli_ready *r, const char *command, const char *path, const cli_source *source, bool profile) {
     ig_error err;
     double start = cli_now_ms();
     ig_dim_value *dims;
     int code = cli_parse_dims(command, &source->dims, &dims);
     ig_status status = IG_OK;
-    if (code == CLI_DONE) status = ig_context_create(&r->context, NULL, &err);
+    if (code == CLI_DONE) code = cli_context(&r->context, &source->ops);
     if (code == CLI_DONE && status == IG_OK) {
         const ig_open_options open = {IG_OPTIONS(ig_open_options), .context = r->context, .format = source->format,
                                       .signature = source->signature, .weights = source->weights};

@@ -12,6 +12,7 @@
 typedef struct options {
     double rtol, atol;
     int64_t threads;
+    cli_list ops;
 } options;
 
 enum { MAX_DEPTH = 16 };
@@ -19,6 +20,7 @@ static const double default_rtol = 1e-3, default_atol = 1e-7;
 
 typedef struct verification {
     const options *options;
+    ig_context *context;
     size_t cases, passed;
     cli_table *failures;
     json_t *list;
@@ -140,7 +142,9 @@ static bool run_case(verification *v, const char *folder) {
     ig_session *session = NULL;
     char *path = join(folder, "model.onnx");
     const ig_session_options options = {IG_OPTIONS(ig_session_options), .threads = (unsigned)v->options->threads};
-    bool good = ig_model_open(&model, path, NULL, &err) == IG_OK && ig_session_create(&session, model, &options, &err) == IG_OK;
+    const ig_open_options open = {IG_OPTIONS(ig_open_options), .context = v->context};
+    bool good =
+        ig_model_open(&model, path, &open, &err) == IG_OK && ig_session_create(&session, model, &options, &err) == IG_OK;
     if (!good) fail(v, "", &err);
     for (size_t s = 0; good; s++) {
         char name[48];
@@ -213,7 +217,11 @@ static void walk(verification *v, const char *folder, int depth) {
 
 static int run(const cli_call *call) {
     static const char *const headings[] = {"case", "what is wrong"};
-    verification v = {.options = call->options, .failures = cli_table_new("ll", headings), .list = json_array()};
+    verification v = {.options = call->options};
+    int code = cli_context(&v.context, &v.options->ops);
+    if (code != CLI_DONE) return code;
+    v.failures = cli_table_new("ll", headings);
+    v.list = json_array();
     for (size_t i = 0; i < call->n; i++) {
         size_t n = strlen(call->operands[i]);
         while (n > 1 && call->operands[i][n - 1] == '/') n--;
@@ -236,11 +244,13 @@ static int run(const cli_call *call) {
         printf("%zu of %zu cases passed\n", v.passed, v.cases);
         json_decref(v.list);
     }
+    ig_context_free(v.context);
     if (v.cases == 0) return CLI_INPUT;
     return v.passed == v.cases ? CLI_DONE : CLI_NO;
 }
 
 static const cli_option table[] = {
+    CLI_OPERATORS_OPTION(options, ops),
     CLI_OPTION(options, rtol, "rtol", 0, CLI_NUMBER, "R", "relative tolerance (default: 1e-3)"),
     CLI_OPTION(options, atol, "atol", 0, CLI_NUMBER, "A", "absolute tolerance (default: 1e-7)"),
     CLI_OPTION(options, threads, "threads", 0, CLI_WHOLE, "N", "threads to compute with (default: one per core)"),

@@ -1,5 +1,7 @@
 #include "ops/op.h"
 
+#include "ops/custom.h"
+
 #define IG_OP(symbol) extern const ig_op ig_op_##symbol;
 #include "ops/ops.def"
 #undef IG_OP
@@ -30,5 +32,6 @@ const ig_op *ig_op_find(const char *domain, const char *name, int version) {
 
 const ig_op *ig_op_of(const ig_node *node) {
     const ig_schema *s = node->schema;
+    if (ig_schema_is_custom(s)) return ig_custom_entry(s);
     return s ? ig_op_find(s->domain, s->name, s->since) : NULL;
 }

@@ -1,5 +1,7 @@
 #include "ops/schema.h"
 
+#include "ops/custom.h"
+
 #include <stdio.h>
 
 static const ig_type_set type_sets[] = {
@@ -224,7 +226,10 @@ static void resolve_from(ig_node *node, size_t first_function) {
         node->function = model->functions.items[i];
         return;
     }
-    if (node->op) node->schema = ig_schema_find(ig_node_domain(node), node->op, opset_of(node));
+    if (!node->op) return;
+    const char *domain = ig_node_domain(node);
+    if (model->context->ops) node->schema = ig_custom_find(model->context, domain, node->op, opset_of(node));
+    if (!node->schema) node->schema = ig_schema_find(domain, node->op, opset_of(node));
 }
 
 void ig_node_resolve(ig_node *node) { resolve_from(node, 0); }
