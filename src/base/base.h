@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/map.h"
 #include "base/name.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "base/vec.h"
 

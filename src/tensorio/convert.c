@@ -157,20 +157,3 @@ ig_status ig_tensor_fit(ig_tensor **tensor, const ig_read_options *want, ig_erro
     *tensor = made;
     return made ? IG_OK : ig_oom(err);
 }
-
-/* Digits that tell any two values of a type apart. */
-static int needed_digits(ig_dtype dtype) {
-    unsigned mantissa = ig_dtypes[dtype].mantissa;
-    return mantissa > 23 ? 17 : mantissa > 10 ? 9 : mantissa > 7 ? 5 : 4;
-}
-
-size_t ig_number_text(char *out, size_t size, ig_dtype dtype, double value) {
-    int most = needed_digits(dtype), n = 0;
-    for (int digits = most > 9 ? 15 : most > 5 ? 6 : 1; digits <= most; digits++) {
-        uint64_t element[1] = {0};
-        n = snprintf(out, size, "%.*g", digits, value);
-        ig_store_f64(dtype, element, 0, strtod(out, NULL));
-        if (ig_load_as_f64(dtype, element, 0) == value) break;
-    }
-    return n < 0 ? 0 : (size_t)n;
-}

@@ -2,7 +2,6 @@
 /* The public face: which format a file has, and what a name or a folder means. */
 #include "tensorio/tensorio.h"
 
-#include <locale.h>
 #include <strings.h>
 
 /* In the order of ig_file_format. */
@@ -59,32 +58,15 @@ ig_status ig_read_options_complete(ig_read_options *out, const ig_read_options *
     return IG_OK;
 }
 
-/* Numbers in text have a point, whatever the calling program's locale says. */
-typedef struct locale {
-    locale_t ours, theirs;
-} locale;
-
-static locale enter_c_locale(void) {
-    locale l = {.ours = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0)};
-    if (l.ours) l.theirs = uselocale(l.ours);
-    return l;
-}
-
-static void leave_c_locale(locale l) {
-    if (!l.ours) return;
-    uselocale(l.theirs);
-    freelocale(l.ours);
-}
-
 static ig_status read_one(ig_tensor **tensor, const ig_load *load, const ig_tensor_format *format) {
     if (!format->read) {
         ig_fail(load->err, IG_E_ARGUMENT, "an .npz file holds many tensors; one is wanted here");
         ig_error_hint(load->err, "give it without a name: its arrays have names of their own");
         return IG_E_ARGUMENT;
     }
-    locale l = enter_c_locale();
+    ig_c_locale l = ig_c_locale_enter();
     ig_status status = format->read(tensor, load);
-    leave_c_locale(l);
+    ig_c_locale_leave(l);
     return status != IG_OK || format->id == IG_FILE_NPY ? status : ig_tensor_fit(tensor, load->want, load->err);
 }
 
@@ -148,9 +130,9 @@ static ig_status write_file(const ig_tensor *tensor, const ig_tensors *tensors, 
     ig_store store = {.context = context, .name = name, .raw_bits = o->raw_bits, .err = err};
     if (o->kinds && format->any_kind) store.kind = o->kinds[i];
     IG_TRY(ig_file_create(&store.file, context, path, o->overwrite, err));
-    locale l = enter_c_locale();
+    ig_c_locale l = ig_c_locale_enter();
     ig_status status = tensors ? ig_npz_store(&store, tensors) : format->write(&store, tensor);
-    leave_c_locale(l);
+    ig_c_locale_leave(l);
     if (status == IG_OK) return ig_file_commit(store.file, err);
     ig_file_discard(store.file);
     ig_error_at(err, "%.200s", path);

@@ -86,8 +86,6 @@ ig_status ig_tensors_flatten(ig_tensors *out, const char *name, const ig_tensor 
 
 /* convert.c: a number in text as element i of `data`; false when it is none or the (whole number) type can't hold it. */
 bool ig_text_to_element(ig_str text, ig_dtype dtype, void *data, size_t i);
-/* The shortest decimal form that reads back as the same value of a float type. Returns the length. */
-size_t ig_number_text(char *out, size_t size, ig_dtype dtype, double value);
 /* The wanted element type, and the wanted rank when the dims multiply to the same (or the one free dim follows). */
 ig_status ig_tensor_fit(ig_tensor **tensor, const ig_read_options *want, ig_error *err);
 
