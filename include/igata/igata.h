@@ -325,6 +325,16 @@ typedef struct ig_save_options {
 /* Writes the model; a failed write leaves no file behind. */
 IG_API ig_status ig_model_save(ig_model *model, const char *path, const ig_save_options *options, ig_error *err);
 
+typedef struct ig_print_options {
+    size_t struct_size;
+    bool short_constants; /* constants of more than 8 elements are shown as "...", which can't be read back */
+} ig_print_options;
+
+/* The model in ONNX's textual syntax, piece by piece; `write` returns false to stop. What the syntax has no words for is told
+ * in comments at the end. */
+IG_API ig_status ig_model_print(ig_model *model, const ig_print_options *options,
+                                bool (*write)(void *user, const char *text, size_t n), void *user, ig_error *err);
+
 /* A format of model files that this library knows. */
 typedef struct ig_format_info {
     const char *name, *title, *extensions; /* "onnx", "ONNX", "onnx pb" */

@@ -116,11 +116,15 @@ static bool has_value(const ig_onnx_attr *pb, ig_attr_kind kind) {
     }
 }
 
+ig_attr_kind ig_onnx_attr_holds(const ig_onnx_attr *pb) {
+    for (int k = 1; k < IG_ATTR_KIND_COUNT; k++)
+        if (has_value(pb, (ig_attr_kind)k)) return (ig_attr_kind)k;
+    return IG_ATTR_UNDEFINED;
+}
+
 /* The declared kind; files of IR version 1 don't declare it. */
 static ig_attr_kind kind_of(ig_onnx_reader *r, const ig_onnx_attr *pb, const ig_pb_path *path, ig_name name) {
-    ig_attr_kind found = IG_ATTR_UNDEFINED;
-    for (int k = 1; k < IG_ATTR_KIND_COUNT && !found; k++)
-        if (has_value(pb, (ig_attr_kind)k)) found = (ig_attr_kind)k;
+    ig_attr_kind found = ig_onnx_attr_holds(pb);
     if (!pb->type) return found;
     if (pb->type < 0 || pb->type >= IG_ATTR_KIND_COUNT) {
         ig_onnx_find(r, IG_ERROR, "attribute", path, name, NULL, "unknown attribute type %d", pb->type);

@@ -255,7 +255,7 @@ static int64_t default_ir_version(const ig_model *m) {
     return IG_COUNT_OF(newest_opset);
 }
 
-static ig_status make_model(ig_onnx_writer *w, ig_onnx_model *pb) {
+ig_status ig_onnx_make_model(ig_onnx_writer *w, ig_onnx_model *pb) {
     const ig_model *m = w->model;
     bool ours = m->format != &ig_format_onnx;
     const ig_graph *g = m->graph;
@@ -296,8 +296,8 @@ static ig_status write_bytes(void *user, const void *data, size_t n, ig_error *e
     return IG_OK;
 }
 
-/* Both files get their names only when both are complete. */
-static ig_status write_files(ig_onnx_writer *w, const ig_onnx_model *pb, const ig_target *t) {
+ig_status ig_onnx_write_files(ig_onnx_writer *w, const ig_target *t,
+                              ig_status (*body)(void *user, ig_pb_sink sink, ig_error *err), void *user) {
     ig_file *files[2] = {NULL, NULL};
     size_t n = 0;
     ig_status status = IG_OK;
@@ -309,7 +309,7 @@ static ig_status write_files(ig_onnx_writer *w, const ig_onnx_model *pb, const i
     }
     if (status == IG_OK) status = ig_file_create(&files[n], t->context, t->path, t->options.overwrite, w->err);
     if (status == IG_OK) n++;
-    if (status == IG_OK) status = ig_pb_write(&ig_onnx_model_pb, pb, (ig_pb_sink){write_bytes, files[n - 1]}, w->err);
+    if (status == IG_OK) status = body(user, (ig_pb_sink){write_bytes, files[n - 1]}, w->err);
     if (status == IG_OK) return ig_file_commit_all(files, n, w->err);
     for (size_t i = 0; i < n; i++) ig_file_discard(files[i]);
     return status;
@@ -322,7 +322,7 @@ static ig_status measure(ig_onnx_writer *w, ig_onnx_model *pb, uint64_t *size) {
     w->outside.n = 0;
     w->side_size = 0;
     ig_map_clear(&w->renamed);
-    IG_TRY(make_model(w, pb));
+    IG_TRY(ig_onnx_make_model(w, pb));
     return ig_pb_size(&ig_onnx_model_pb, pb, size, w->err);
 }
 
@@ -332,21 +332,30 @@ static ig_status too_large(ig_onnx_writer *w, uint64_t size) {
     return IG_E_LIMIT;
 }
 
-static ig_status write_model(ig_onnx_writer *w, const ig_target *t) {
-    ig_onnx_model pb;
-    uint64_t size;
+ig_status ig_onnx_writer_init(ig_onnx_writer *w, ig_model *model, ig_arena *arena, const ig_target *t, ig_error *err) {
+    *w = (ig_onnx_writer){.model = model, .arena = arena, .err = err};
+    ig_map_init(&w->renamed, arena);
     w->external = t->options.external;
     w->inline_external = t->options.inline_external;
     w->external_from = t->options.external_from ? t->options.external_from : EXTERNAL_FROM;
-    w->location = ig_arena_printf(w->arena, "%s.data", ig_path_name(t->path));
-    if (!w->location) return ig_oom(w->err);
+    w->location = ig_arena_printf(arena, "%s.data", ig_path_name(t->path));
+    return w->location ? IG_OK : ig_oom(err);
+}
+
+static ig_status write_message(void *user, ig_pb_sink sink, ig_error *err) {
+    return ig_pb_write(&ig_onnx_model_pb, user, sink, err);
+}
+
+static ig_status write_model(ig_onnx_writer *w, const ig_target *t) {
+    ig_onnx_model pb;
+    uint64_t size;
     IG_TRY(measure(w, &pb, &size));
     if (size > LARGEST_FILE && (!w->external || w->inline_external)) {
         w->external = true;
         w->inline_external = false;
         IG_TRY(measure(w, &pb, &size));
     }
-    return size > LARGEST_FILE ? too_large(w, size) : write_files(w, &pb, t);
+    return size > LARGEST_FILE ? too_large(w, size) : ig_onnx_write_files(w, t, write_message, &pb);
 }
 
 static ig_status write_memory(ig_onnx_writer *w, ig_arena *arena, ig_span *out) {
@@ -359,10 +368,10 @@ static ig_status write_memory(ig_onnx_writer *w, ig_arena *arena, ig_span *out) 
 
 ig_status ig_onnx_write(ig_model *model, const ig_target *target, ig_error *err) {
     ig_arena arena;
+    ig_onnx_writer w;
     ig_arena_init(&arena, model->context);
-    ig_onnx_writer w = {.model = model, .arena = &arena, .err = err};
-    ig_map_init(&w.renamed, &arena);
-    ig_status status = write_model(&w, target);
+    ig_status status = ig_onnx_writer_init(&w, model, &arena, target, err);
+    if (status == IG_OK) status = write_model(&w, target);
     ig_arena_free(&arena);
     return status;
 }

@@ -18,6 +18,7 @@ typedef struct ig_onnx_writer {
     ig_arena *arena;
     ig_error *err;
     bool external, inline_external;
+    bool keep_external; /* tensors read from other files go on lying there: for showing a model */
     uint64_t external_from;
     const char *location; /* name of the side file */
     uint64_t side_size;
@@ -47,6 +48,14 @@ static inline ig_pb_bytes ig_onnx_unknown(ig_span s) { return (ig_pb_bytes){s.p,
 ig_status ig_onnx_make_props(ig_onnx_writer *w, const ig_props *props, void *pb);
 
 /* ---- encode.c ---- */
+/* A writer for what the target's options say, in `arena`. */
+ig_status ig_onnx_writer_init(ig_onnx_writer *w, ig_model *model, ig_arena *arena, const ig_target *target, ig_error *err);
+/* The whole model as a message. */
+ig_status ig_onnx_make_model(ig_onnx_writer *w, ig_onnx_model *out);
+/* Writes the side file, if the message needs one, and the target's file, whose content comes from `body`. Both files get their
+ * names only when both are complete. */
+ig_status ig_onnx_write_files(ig_onnx_writer *w, const ig_target *target,
+                              ig_status (*body)(void *user, ig_pb_sink sink, ig_error *err), void *user);
 ig_status ig_onnx_make_graph(ig_onnx_writer *w, ig_graph *g, ig_onnx_graph **out);
 
 /* ---- encode_value.c ---- */

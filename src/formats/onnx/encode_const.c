@@ -6,11 +6,13 @@
 enum { PAGE = 4096, LINE = 64 }; /* alignment of big contents, so that they can be mapped, and of small ones */
 
 static bool lies_outside(const ig_onnx_writer *w, const ig_const *c) {
-    if (c->bad || c->sparse || c->dtype == IG_STRING || c->bytes == 0 || w->inline_external) return false;
+    if (c->bad || c->sparse || c->dtype == IG_STRING || c->bytes == 0 || w->inline_external || w->keep_external) return false;
     return c->external || (w->external && c->bytes >= w->external_from);
 }
 
-bool ig_onnx_moves(const ig_onnx_writer *w, const ig_const *c) { return c && !c->bad && (c->external || lies_outside(w, c)); }
+bool ig_onnx_moves(const ig_onnx_writer *w, const ig_const *c) {
+    return c && !c->bad && !w->keep_external && (c->external || lies_outside(w, c));
+}
 
 static ig_status make_entry(ig_onnx_writer *w, ig_onnx_tensor *t, const char *key, ig_str value) {
     ig_onnx_prop *p = IG_NEW(w->arena, ig_onnx_prop);

@@ -47,6 +47,9 @@ ig_status ig_onnx_sparse_facts(ig_arena *arena, const ig_onnx_sparse *s, ig_onnx
 ig_onnx_tensor *ig_onnx_from_tensor(ig_arena *arena, const ig_tensor *tensor);
 ig_onnx_sparse *ig_onnx_from_sparse(ig_arena *arena, const ig_tensor *tensor);
 
+/* The kind of the (first) value that an attribute holds; undefined when it holds none. */
+ig_attr_kind ig_onnx_attr_holds(const ig_onnx_attr *attr);
+
 /* The buffer of the model in which the bytes lie; NULL when they lie in none. */
 ig_buffer *ig_onnx_buffer_of(const ig_model *model, const void *p);
 /* ig_const.decode for constants that were read from a TensorProto or SparseTensorProto. */
