@@ -22,7 +22,7 @@ IG_INLINE vf vf_set(float x) { return _mm512_set1_ps(x); }
 IG_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 IG_INLINE void vf_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
 /* The first n lanes; all of them when n is larger. */
-IG_INLINE vf_mask vf_first(size_t n) { return n >= 16 ? (vf_mask)0xFFFF : (vf_mask)((1u << n) - 1); }
+IG_INLINE vf_mask vf_first(size_t n) { return (vf_mask)(n >= 16 ? 0xFFFFu : (1u << n) - 1); }
 /* Lanes outside the mask are 0 and their memory is not touched. */
 IG_INLINE vf vf_load_some(const float *p, vf_mask m) { return _mm512_maskz_loadu_ps(m, p); }
 IG_INLINE void vf_store_some(float *p, vf_mask m, vf x) { _mm512_mask_storeu_ps(p, m, x); }

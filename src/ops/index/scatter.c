@@ -23,8 +23,8 @@ typedef void (*combine_fn)(void *to, const void *from, size_t n);
     COMBINE(mul_##suffix, type, a[i] * b[i])
 /* A NaN stays. */
 #define FLOAT_EXTREMES(suffix, type)                                                                                           \
-    COMBINE(max_##suffix, type, (b[i] > a[i]) | (b[i] != b[i]) ? b[i] : a[i])                                                  \
-    COMBINE(min_##suffix, type, (b[i] < a[i]) | (b[i] != b[i]) ? b[i] : a[i])
+    COMBINE(max_##suffix, type, ((b[i] > a[i]) | (b[i] != b[i])) ? b[i] : a[i])                                                \
+    COMBINE(min_##suffix, type, ((b[i] < a[i]) | (b[i] != b[i])) ? b[i] : a[i])
 #define WHOLE_EXTREMES(suffix, type)                                                                                           \
     COMBINE(max_##suffix, type, b[i] > a[i] ? b[i] : a[i])                                                                     \
     COMBINE(min_##suffix, type, b[i] < a[i] ? b[i] : a[i])
