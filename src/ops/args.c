@@ -39,6 +39,14 @@ ig_known ig_infer_list(ig_infer *c, const char *attr, size_t input, ig_ints *lis
     return IG_IS_KNOWN;
 }
 
+bool ig_infer_number(ig_infer *c, size_t i, int64_t *value) {
+    if (ig_infer_int(c, i, value)) return true;
+    const ig_tensor *t = c->data && i < c->n_in ? c->data[i] : NULL;
+    if (!t || t->kind != IG_KIND_TENSOR || t->count != 1 || !ig_dtype_is_float(t->dtype)) return false;
+    *value = ig_load_as_i64(t->dtype, t->data, 0);
+    return true;
+}
+
 bool ig_infer_axes(ig_infer *c, const ig_ints *list, int rank, uint32_t *mask, ig_status *status) {
     *mask = 0;
     *status = IG_OK;

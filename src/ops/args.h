@@ -10,7 +10,10 @@ typedef enum ig_known { IG_ABSENT, IG_NOT_KNOWN, IG_IS_KNOWN } ig_known;
 /* During inference: the attribute `attr` when this version of the operator has one of that name, else input `input`. With
  * IG_IS_KNOWN the length is known; entries may still be unknown. */
 ig_known ig_infer_list(ig_infer *c, const char *attr, size_t input, ig_ints *list);
-/* The same for a kernel, where everything is known: a list in the call's scratch memory, NULL when it is absent. */
+/* A single known number of any real type, truncated: some old operators take counts as floats. */
+bool ig_infer_number(ig_infer *c, size_t i, int64_t *value);
+/* The same as ig_infer_list for a kernel, where everything is known: a list in the call's scratch memory, NULL when it is
+ * absent. */
 ig_status ig_call_list(ig_call *c, const char *attr, size_t input, const int64_t **list, size_t *n);
 /* The only number of such a list, or `preset` when it is absent. */
 ig_status ig_call_number(ig_call *c, const char *attr, size_t input, int64_t preset, int64_t *value);

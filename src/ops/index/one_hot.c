@@ -11,12 +11,7 @@ static ig_status infer_one_hot(ig_infer *c) {
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, ig_infer_dtype(c, 2), NULL);
     if (x.rank == IG_MAX_RANK) return ig_infer_fail(c, "the result would pass rank %d", IG_MAX_RANK);
     IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank + 1, false, &axis));
-    const ig_tensor *t = c->data && c->n_in > 1 ? c->data[1] : NULL;
-    bool known = ig_infer_int(c, 1, &depth);
-    if (!known && t && t->kind == IG_KIND_TENSOR && t->count == 1 && ig_dtype_is_float(t->dtype)) {
-        depth = ig_load_as_i64(t->dtype, t->data, 0);
-        known = true;
-    }
+    bool known = ig_infer_number(c, 1, &depth);
     const ig_tensor *indices = c->node->schema->since < 11 && c->data ? c->data[0] : NULL;
     for (size_t i = 0; indices && indices->kind == IG_KIND_TENSOR && i < indices->count; i++) {
         int64_t index = ig_load_as_i64(indices->dtype, indices->data, i);

@@ -6,7 +6,7 @@
 
 enum {
     CHUNK = 256,    /* results that one accumulator block holds */
-    RUN = 512,      /* elements that are folded in float before they add up in double */
+    RUN = 256,      /* elements that are folded in float before they add up in double */
     LANES = 16,     /* independent sums in a run: vectors */
     PART = 1 << 14, /* elements of one part when a long fold has few results */
     MAX_PARTS = 64,

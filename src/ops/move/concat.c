@@ -3,6 +3,11 @@
 #include "ops/loops/cells.h"
 #include "ops/loops/copy.h"
 
+/* Version 1 has a default that its schema doesn't say. */
+static int64_t axis_of(const ig_node *node) {
+    return node->schema->since == 1 && !ig_attr_given(node, "axis") ? 1 : ig_attr_int(node, "axis");
+}
+
 /* Integers of rank 1 one after the other. */
 static ig_status join_ints(ig_infer *c) {
     ig_dim all[2 * IG_MAX_RANK];
@@ -42,7 +47,7 @@ static ig_status infer_concat(ig_infer *c) {
         if (!ig_infer_shape(c, i, &x)) {
             all = false;
         } else if (y.rank == IG_UNRANKED) {
-            IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, false, &axis));
+            IG_TRY(ig_infer_axis(c, axis_of(c->node), x.rank, false, &axis));
             y = x;
         } else {
             IG_TRY(join_shape(c, &x, i, axis, &y));
@@ -59,7 +64,7 @@ static ig_status run_concat(ig_call *c) {
     ig_cells from, to;
     int axis;
     IG_TRY(ig_call_made(c, 0));
-    IG_TRY(ig_call_axis(c, ig_attr_int(c->node, "axis"), y->rank, &axis));
+    IG_TRY(ig_call_axis(c, axis_of(c->node), y->rank, &axis));
     IG_TRY(ig_cells_out(c, y, &to));
     ig_copy r = {.rank = y->rank};
     int64_t begin = 0;

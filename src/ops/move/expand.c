@@ -34,10 +34,21 @@ static ig_status infer_expand(ig_infer *c) {
     return ig_infer_set_ints(c, 0, 1, all, n);
 }
 
+/* The output's dims may have been known before the shape was, and then nobody has compared them. */
+static ig_status check_wanted(ig_call *c, const ig_tensor *y) {
+    const int64_t *shape;
+    size_t n;
+    IG_TRY(ig_call_list(c, NULL, 1, &shape, &n));
+    bool fits = n <= (size_t)y->rank;
+    for (size_t k = 0; k < n && fits; k++) fits = shape[k] == 1 || shape[k] == y->dims[(size_t)y->rank - n + k];
+    return fits ? IG_OK : ig_call_fail(c, "the input can't be expanded to the wanted shape");
+}
+
 static ig_status run_expand(ig_call *c) {
     const ig_tensor *x = c->in[0], *y = c->out[0];
     ig_cells from, to;
     IG_TRY(ig_call_like(c, 0, 0));
+    IG_TRY(check_wanted(c, y));
     IG_TRY(ig_cells_in(c, x, &from));
     IG_TRY(ig_cells_out(c, y, &to));
     ig_copy r = {.rank = y->rank};
@@ -83,10 +94,10 @@ static ig_status infer_tile_1(ig_infer *c) {
     int at;
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), NULL);
     ig_dim each[IG_MAX_RANK];
-    bool have = ig_infer_int(c, 2, &axis);
+    bool have = ig_infer_number(c, 2, &axis);
     if (have) IG_TRY(ig_infer_axis(c, axis, x.rank, false, &at));
     for (int k = 0; k < x.rank; k++) each[k] = have ? ig_dim_of(1) : ig_dim_unknown();
-    if (have) each[at] = ig_infer_int(c, 1, &tiles) ? ig_dim_of(tiles) : ig_dim_unknown();
+    if (have) each[at] = ig_infer_number(c, 1, &tiles) ? ig_dim_of(tiles) : ig_dim_unknown();
     return set_tiled(c, &x, each);
 }
 

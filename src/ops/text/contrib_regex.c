@@ -28,7 +28,8 @@ static ig_str group_of(const ig_matcher *m, ig_str text, size_t group) {
 }
 
 /* Adds the rewrite of a match: \0 to \9 and \\. */
-static bool rewrite_re2(ig_text *out, const ig_matcher *m, ig_str text, ig_str rewrite) {
+static bool rewrite_re2(ig_text *out, const ig_matcher *m, ig_str text, size_t since, ig_str rewrite) {
+    IG_UNUSED(since);
     for (size_t i = 0; i < rewrite.n; i++) {
         if (rewrite.s[i] != '\\') {
             ig_text_add(out, (ig_str){rewrite.s + i, 1});
@@ -46,8 +47,8 @@ static bool rewrite_re2(ig_text *out, const ig_matcher *m, ig_str text, ig_str r
     return true;
 }
 
-/* $1 to $99, $& for the match, $` and $' for what is before and behind it, $$. */
-static bool rewrite_ecma(ig_text *out, const ig_matcher *m, ig_str text, ig_str rewrite) {
+/* $1 to $99, $& for the match, $` for what lies between it and the match before (as in C++), $' for all behind it, $$. */
+static bool rewrite_ecma(ig_text *out, const ig_matcher *m, ig_str text, size_t since, ig_str rewrite) {
     size_t groups = ig_regex_groups(m->regex);
     for (size_t i = 0; i < rewrite.n; i++) {
         char next = rewrite.s[i] == '$' && i + 1 < rewrite.n ? rewrite.s[i + 1] : '\0';
@@ -58,7 +59,7 @@ static bool rewrite_ecma(ig_text *out, const ig_matcher *m, ig_str text, ig_str 
         } else if (next == '&') {
             piece = group_of(m, text, 0);
         } else if (next == '`') {
-            piece = (ig_str){text.s, m->spans[0]};
+            piece = (ig_str){text.s + since, m->spans[0] - since};
         } else if (next == '\'') {
             piece = (ig_str){text.s + m->spans[1], text.n - m->spans[1]};
         } else if (next >= '0' && next <= '9') {
@@ -94,7 +95,7 @@ static ig_status replace(ig_call *c, ig_matcher *m, ig_str text, ig_str rewrite,
             continue;
         }
         ig_text_add(out, (ig_str){text.s + copied, begin - copied});
-        if (!(is_ecma(c->node) ? rewrite_ecma : rewrite_re2)(out, m, text, rewrite))
+        if (!(is_ecma(c->node) ? rewrite_ecma : rewrite_re2)(out, m, text, copied, rewrite))
             return ig_call_fail(c, "the rewrite has a backslash without a digit behind it");
         from = copied = last = end;
         if (!all) break;

@@ -176,8 +176,10 @@ const ig_op ig_op_contrib_string_split = {.name = "StringSplit",
 
 /* ---------------------------------------------------------------------------------------------------- string hashes */
 
-/* MurmurHash64A (Austin Appleby), which both operators use with seeds of their own. */
-static uint64_t murmur64(ig_str s, uint64_t seed) {
+/* MurmurHash64A (Austin Appleby), which both operators use with seeds of their own. One mixes a tail in even when there is
+ * none.
+ */
+static uint64_t murmur64(ig_str s, uint64_t seed, bool empty_tail) {
     const uint64_t m = 0xC6A4A7935BD1E995u;
     uint64_t h = seed ^ s.n * m, tail = 0;
     size_t i = 0;
@@ -186,24 +188,25 @@ static uint64_t murmur64(ig_str s, uint64_t seed) {
         h = (h ^ (k ^ k >> 47) * m) * m;
     }
     for (size_t k = s.n; k-- > i;) tail = tail << 8 | (uint8_t)s.s[k];
-    if (i < s.n) h = (h ^ tail) * m;
+    if (i < s.n || empty_tail) h = (h ^ tail) * m;
     h = (h ^ h >> 47) * m;
     return h ^ h >> 47;
 }
 
-static ig_status hash_to_buckets(ig_call *c, uint64_t seed) {
+static ig_status hash_to_buckets(ig_call *c, uint64_t seed, bool empty_tail) {
     int64_t buckets;
     IG_TRY(ig_call_strings(c, 0));
     IG_TRY(ig_call_number(c, NULL, 1, 0, &buckets));
     if (buckets < 1) return ig_call_fail(c, "%lld buckets", (long long)buckets);
     for (size_t i = 0; i < c->in[0]->count; i++)
-        ((int64_t *)c->out[0]->data)[i] = (int64_t)(murmur64(ig_tensor_strings(c->in[0])[i], seed) % (uint64_t)buckets);
+        ((int64_t *)c->out[0]->data)[i] =
+            (int64_t)(murmur64(ig_tensor_strings(c->in[0])[i], seed, empty_tail) % (uint64_t)buckets);
     return IG_OK;
 }
 
-static ig_status run_hash(ig_call *c) { return hash_to_buckets(c, 0xDECAFCAFFEu); }
+static ig_status run_hash(ig_call *c) { return hash_to_buckets(c, 0xDECAFCAFFEu, true); }
 /* The fast one is whatever the C++ library hashes strings with: this is GNU's, on 64-bit systems. */
-static ig_status run_hash_fast(ig_call *c) { return hash_to_buckets(c, 0xC70F6907u); }
+static ig_status run_hash_fast(ig_call *c) { return hash_to_buckets(c, 0xC70F6907u, false); }
 
 CONTRIB_OP(string_to_hash_bucket, "StringToHashBucket", infer_numbers, run_hash)
 CONTRIB_OP(string_to_hash_bucket_fast, "StringToHashBucketFast", infer_numbers, run_hash_fast)

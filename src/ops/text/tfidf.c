@@ -3,7 +3,7 @@
 
 typedef struct gram {
     uint32_t node;  /* of the tree */
-    int64_t column; /* of the output; -1: no n-gram ends here */
+    int64_t number; /* of the n-gram that ends here, in the order of the pool; -1: none does */
 } gram;
 
 typedef struct pool {
@@ -12,6 +12,7 @@ typedef struct pool {
     ig_map tokens;  /* integer or name -> number of the token, from 1 */
     ig_map grams;   /* parent node and token -> gram */
     uint32_t n_tokens, n_nodes;
+    size_t n_grams;
     int64_t columns;
     bool strings;
 } pool;
@@ -81,14 +82,13 @@ static ig_status fill_pool(ig_prepare *prepare, pool *p) {
     const ig_node *node = prepare->node;
     size_t n_counts, n_indices, n_ints, n_strings, n_weights, ngram = 0;
     const int64_t *counts = ig_attr_ints(node, "ngram_counts", &n_counts);
-    const int64_t *indices = ig_attr_ints(node, "ngram_indexes", &n_indices);
+    ig_attr_ints(node, "ngram_indexes", &n_indices);
     const int64_t *ints = ig_attr_ints(node, "pool_int64s", &n_ints);
     const ig_str *strings = ig_attr_strs(node, "pool_strings", &n_strings);
     ig_attr_floats(node, "weights", &n_weights);
     p->strings = n_strings > 0;
     p->columns = count_columns(node);
     size_t total = p->strings ? n_strings : n_ints;
-    if (n_weights && n_weights < (size_t)p->columns) return bad_pool(prepare, "there are fewer weights than columns");
     for (size_t k = 0; k < n_counts; k++) {
         int64_t begin = counts[k], end = k + 1 < n_counts ? counts[k + 1] : (int64_t)total, size = (int64_t)k + 1;
         if (begin < 0 || end < begin || end > (int64_t)total || (end - begin) % size)
@@ -101,10 +101,11 @@ static ig_status fill_pool(ig_prepare *prepare, pool *p) {
                 if (!g) return ig_oom(prepare->err);
             }
             if (ngram >= n_indices) return bad_pool(prepare, "there are fewer ngram_indexes than n-grams");
-            g->column = indices[ngram];
+            g->number = (int64_t)ngram;
         }
     }
-    return IG_OK;
+    p->n_grams = ngram;
+    return n_weights && n_weights < ngram ? bad_pool(prepare, "there are fewer weights than n-grams") : IG_OK;
 }
 
 static void release_tfidf(ig_context *context, void *state) {
@@ -135,9 +136,10 @@ typedef struct counter {
     int64_t shortest, longest, skips;
 } counter;
 
-/* Adds up the n-grams of one row. Tokens of an n-gram are 1 + skip apart; single tokens are counted once only. */
-static void count_row(const counter *k, const uint32_t *tokens, size_t n, float *out) {
+/* Counts the n-grams of one row. Tokens of an n-gram are 1 + skip apart; single tokens are counted once only. */
+static void count_row(const counter *k, const uint32_t *tokens, size_t n, uint32_t *counts) {
     int64_t shortest = k->shortest;
+    memset(counts, 0, k->pool->n_grams * sizeof *counts);
     for (int64_t skip = 0; skip <= k->skips && (uint64_t)skip < n + 1; skip++) {
         for (size_t start = 0; start < n; start++) {
             uint32_t node = 0;
@@ -145,7 +147,7 @@ static void count_row(const counter *k, const uint32_t *tokens, size_t n, float 
             for (size_t at = start; at < n && size <= k->longest; at += (size_t)skip + 1, size++) {
                 const gram *g = tokens[at] ? find_gram(k->pool, node, tokens[at]) : NULL;
                 if (!g) break;
-                if (size >= shortest && g->column >= 0) out[g->column] += 1;
+                if (size >= shortest && g->number >= 0) counts[g->number]++;
                 node = g->node;
             }
         }
@@ -153,13 +155,15 @@ static void count_row(const counter *k, const uint32_t *tokens, size_t n, float 
     }
 }
 
-static void weigh(const ig_node *node, float *out, size_t rows, size_t columns) {
-    size_t n;
-    const float *weights = ig_attr_floats(node, "weights", &n);
+/* Counts to a row of the output: how often, whether (times the weight), or how often times the weight. */
+static void write_row(const ig_node *node, const uint32_t *counts, size_t n, float *out) {
+    size_t n_weights, n_indices;
+    const float *weights = ig_attr_floats(node, "weights", &n_weights);
+    const int64_t *columns = ig_attr_ints(node, "ngram_indexes", &n_indices);
     bool tf = ig_attr_is(node, "mode", "TF"), idf = ig_attr_is(node, "mode", "IDF");
-    for (size_t i = 0; i < rows * columns && !tf; i++) {
-        float w = n ? weights[i % columns] : 1;
-        out[i] = idf ? (out[i] > 0 ? w : 0) : out[i] * w;
+    for (size_t i = 0; i < n; i++) {
+        float weight = n_weights && !tf ? weights[i] : 1;
+        if (counts[i]) out[columns[i]] += weight * (idf ? 1 : (float)counts[i]);
     }
 }
 
@@ -173,7 +177,8 @@ static ig_status run_tfidf(ig_call *c) {
         return ig_call_fail(c, "the input's type isn't that of the pool");
     size_t bytes, rows = x->rank == 2 ? (size_t)x->dims[0] : 1, length = rows ? x->count / rows : 0;
     uint32_t *tokens = ig_mul_overflows(x->count, sizeof(uint32_t), &bytes) ? NULL : ig_call_scratch(c, bytes);
-    if (!tokens) return ig_oom(c->err);
+    uint32_t *counts = ig_call_scratch(c, p->n_grams * sizeof(uint32_t));
+    if (!tokens || !counts) return ig_oom(c->err);
     for (size_t i = 0; i < x->count; i++) {
         ig_name name = strings ? ig_names_find(&p->names, ig_tensor_strings(x)[i]) : NULL;
         tokens[i] =
@@ -181,8 +186,10 @@ static ig_status run_tfidf(ig_call *c) {
     }
     float *out = c->out[0]->data;
     memset(out, 0, c->out[0]->bytes);
-    for (size_t r = 0; r < rows; r++) count_row(&k, tokens + r * length, length, out + r * (size_t)p->columns);
-    weigh(c->node, out, rows, (size_t)p->columns);
+    for (size_t r = 0; r < rows; r++) {
+        count_row(&k, tokens + r * length, length, counts);
+        write_row(c->node, counts, p->n_grams, out + r * (size_t)p->columns);
+    }
     return IG_OK;
 }
 
