@@ -114,6 +114,15 @@ size_t ig_gemm_scratch(const ig_kernels *kernels, const ig_threads *threads, con
     return (j.a_floats + j.b_floats) * sizeof(float) * ig_threads_count(threads);
 }
 
+size_t ig_gemm_scratch_most(const ig_kernels *kernels, size_t n, size_t k) {
+    const ig_gemm_f32 *t = kernels->gemm_f32;
+    size_t width = t->vecs * t->lanes, long_k = ig_min_size(k, LONG_BLOCK), a = long_k * t->rows;
+    size_t packed = ig_min_size(k, t->k_block) * ig_round_up(ig_min_size(n, t->n_block), width);
+    size_t direct = long_k * IG_TILE_MAX_VECS * t->lanes, dot = ig_min_size(n, DOT_COLS) * k;
+    size_t b = ig_max_size(packed, ig_max_size(direct, dot));
+    return (ig_round_up(a, 16) + ig_round_up(b, 16)) * sizeof(float);
+}
+
 /* One block of k of one panel of A against panels [p0, p1) of B. */
 static void run_row_panel(const job *j, const ig_gemm *g, size_t block, size_t row, size_t rows, const float *a, const float *b,
                           size_t b_panel, size_t b_step, size_t p0, size_t p1) {

@@ -47,6 +47,8 @@ void ig_gemm_pack_b(const ig_kernels *kernels, ig_threads *threads, const void *
 
 /* Bytes of scratch memory, 64-byte aligned, that ig_gemm_run wants for products of this size and kind. */
 size_t ig_gemm_scratch(const ig_kernels *kernels, const ig_threads *threads, const ig_gemm *g);
+/* What is enough on one thread for every product with at most so many columns and so long a sum. */
+size_t ig_gemm_scratch_most(const ig_kernels *kernels, size_t n, size_t k);
 /* Computes `count` products of one size and kind (the same operands packed or not), which differ in their pointers. */
 void ig_gemm_run(const ig_kernels *kernels, ig_threads *threads, const ig_gemm *products, size_t count, void *scratch);
 

@@ -1,0 +1,207 @@
+/* Attention of ai.onnx. */
+#include "ops/attention/core.h"
+#include "ops/loops/copy.h"
+#include "ops/nn/reals.h"
+
+#include <math.h>
+
+/* ----------------------------------------------------------------------------------------------------------------- shapes */
+
+/* Batch, heads, positions and size of a head of input i, as far as they are known; a tensor of rank 3 has its heads side by side. */
+typedef struct part {
+    ig_dim batch, heads, rows, size;
+} part;
+
+static ig_status part_of(ig_infer *c, size_t i, int64_t heads, part *p, bool *known) {
+    ig_shape s;
+    *known = ig_infer_shape(c, i, &s);
+    *p = (part){ig_dim_unknown(), ig_dim_unknown(), ig_dim_unknown(), ig_dim_unknown()};
+    if (!*known) return IG_OK;
+    if (s.rank == 4) {
+        *p = (part){s.dims[0], s.dims[1], s.dims[2], s.dims[3]};
+        return IG_OK;
+    }
+    if (s.rank != 3) return ig_infer_fail(c, "input %zu has rank %d, not 3 or 4", i, s.rank);
+    if (heads < 1) return ig_infer_fail(c, "inputs of rank 3 need the attributes q_num_heads and kv_num_heads");
+    if (ig_dim_known(s.dims[2]) && s.dims[2].value % heads)
+        return ig_infer_fail(c, "input %zu has %lld elements for %lld heads", i, (long long)s.dims[2].value, (long long)heads);
+    *p = (part){s.dims[0], ig_dim_of(heads), s.dims[1], ig_dim_floor_div(c->syms, s.dims[2], ig_dim_of(heads))};
+    return IG_OK;
+}
+
+static ig_status set_y(ig_infer *c, const part *q, const part *v, int rank) {
+    ig_shape y = {.rank = 4, .dims = {q->batch, q->heads, q->rows, v->size}};
+    if (rank == 3) y = (ig_shape){.rank = 3, .dims = {q->batch, q->rows, ig_dim_mul(c->syms, q->heads, v->size)}};
+    return ig_infer_set(c, 0, ig_infer_dtype(c, 0), rank < 0 ? NULL : &y);
+}
+
+static ig_status infer(ig_infer *c) {
+    int64_t q_heads = ig_attr_int(c->node, "q_num_heads"), kv_heads = ig_attr_int(c->node, "kv_num_heads");
+    part q, k, v;
+    bool has_q, has_k, has_v;
+    IG_TRY(part_of(c, 0, q_heads, &q, &has_q));
+    IG_TRY(part_of(c, 1, kv_heads, &k, &has_k));
+    IG_TRY(part_of(c, 2, kv_heads, &v, &has_v));
+    ig_shape s;
+    if (ig_dim_differ(q.size, k.size)) return ig_infer_fail(c, "heads of Q and K have different sizes");
+    if (ig_dim_differ(k.rows, v.rows)) return ig_infer_fail(c, "K and V have different lengths");
+    if (ig_dim_differ(k.heads, v.heads)) return ig_infer_fail(c, "K and V have different numbers of heads");
+    if (ig_dim_known(q.heads) && ig_dim_known(k.heads) && (k.heads.value < 1 || q.heads.value % k.heads.value))
+        return ig_infer_fail(c, "%lld heads of Q can't share %lld heads of K", (long long)q.heads.value, (long long)k.heads.value);
+    int rank = has_q && ig_infer_shape(c, 0, &s) ? s.rank : IG_UNRANKED;
+    IG_TRY(set_y(c, &q, &v, rank));
+    ig_dim total = k.rows;
+    if (ig_infer_has(c, 4)) total = ig_infer_shape(c, 4, &s) && s.rank == 4 ? ig_dim_add(c->syms, total, s.dims[2]) : ig_dim_unknown();
+    ig_shape key = {.rank = 4, .dims = {k.batch, k.heads, total, k.size}}, value = {.rank = 4, .dims = {v.batch, v.heads, total, v.size}};
+    ig_shape scores = {.rank = 4, .dims = {q.batch, q.heads, q.rows, total}};
+    IG_TRY(ig_infer_set(c, 1, ig_infer_dtype(c, 1), &key));
+    IG_TRY(ig_infer_set(c, 2, ig_infer_dtype(c, 2), &value));
+    return ig_infer_set(c, 3, ig_infer_dtype(c, 0), &scores);
+}
+
+/* ----------------------------------------------------------------------------------------------------------------- kernel */
+
+static const ig_tensor *input(const ig_call *c, size_t i) { return i < c->n_in ? c->in[i] : NULL; }
+static ig_tensor *output(const ig_call *c, size_t o) { return o < c->n_out ? c->out[o] : NULL; }
+
+typedef struct operand {
+    size_t batch, heads, rows, size;
+    ig_heads step;
+} operand;
+
+static operand operand_of(const ig_tensor *t, int64_t heads) {
+    operand o = {.batch = (size_t)t->dims[0]};
+    if (t->rank == 4) {
+        o.heads = (size_t)t->dims[1], o.rows = (size_t)t->dims[2], o.size = (size_t)t->dims[3];
+        o.step = ig_heads_first(o.heads, o.rows, o.size);
+    } else {
+        o.heads = (size_t)heads, o.rows = (size_t)t->dims[1], o.size = (size_t)t->dims[2] / o.heads;
+        o.step = ig_heads_last(o.heads, o.rows, o.size);
+    }
+    return o;
+}
+
+/* Rows `at` … of every head of `to` (heads first, `total` rows each) from an operand. */
+static void put_rows(ig_call *c, const operand *o, size_t total, size_t at, size_t size, char *to, const void *from) {
+    ig_copy r = {.rank = 4, .dims = {(int64_t)o->batch, (int64_t)o->heads, (int64_t)o->rows, (int64_t)o->size}};
+    ig_heads step = ig_heads_first(o->heads, total, o->size);
+    r.to[0] = (int64_t)step.batch, r.to[1] = (int64_t)step.head, r.to[2] = (int64_t)step.row, r.to[3] = 1;
+    r.from[0] = (int64_t)o->step.batch, r.from[1] = (int64_t)o->step.head, r.from[2] = (int64_t)o->step.row, r.from[3] = 1;
+    ig_copy_region(c->threads, &r, size, to + at * o->size * size, from);
+}
+
+/* Keys or values of the past and of now one after the other, in output `out` when it is wanted. */
+static ig_status join_past(ig_call *c, const ig_tensor *past, size_t out, ig_dtype type, operand *now, const void **data) {
+    bool kept = output(c, out) != NULL;
+    if (!past && !kept) return IG_OK;
+    size_t before = 0, size = ig_dtype_bytes(type);
+    const void *old = NULL;
+    void *all;
+    if (past) {
+        if (past->rank != 4 || past->dims[0] != (int64_t)now->batch || past->dims[1] != (int64_t)now->heads ||
+            past->dims[3] != (int64_t)now->size)
+            return ig_call_fail(c, "the past has another shape than what follows it");
+        before = (size_t)past->dims[2];
+        IG_TRY(ig_real_in(c, past, type, &old));
+    }
+    size_t total = before + now->rows;
+    if (kept)
+        IG_TRY(ig_real_out(c, out, type, &all));
+    else if (!(all = ig_call_scratch(c, now->batch * now->heads * total * now->size * size)))
+        return ig_oom(c->err);
+    if (past) {
+        operand o = operand_of(past, 0);
+        put_rows(c, &o, total, 0, size, all, old);
+    }
+    put_rows(c, now, total, before, size, all, *data);
+    if (kept) ig_real_done(c, out, type, all);
+    now->rows = total;
+    now->step = ig_heads_first(now->heads, total, now->size);
+    *data = all;
+    return IG_OK;
+}
+
+/* Where queries stand among the keys, and how many keys each text has. */
+static ig_status set_positions(ig_call *c, ig_attention *a, size_t past) {
+    const ig_tensor *valid = input(c, 6);
+    int64_t *offset = ig_call_scratch(c, a->batch * sizeof *offset);
+    if (!offset) return ig_oom(c->err);
+    if (valid && valid->count != a->batch) return ig_call_fail(c, "nonpad_kv_seqlen has %zu entries, not %zu", valid->count, a->batch);
+    if (valid && input(c, 4)) return ig_call_fail(c, "nonpad_kv_seqlen and past_key can't go together");
+    a->valid = valid ? valid->data : NULL;
+    for (size_t b = 0; b < a->batch; b++)
+        offset[b] = valid ? ig_clamp_i64(a->valid[b], 0, (int64_t)a->kv_len) - (int64_t)a->q_len : (int64_t)past;
+    a->offset = offset;
+    a->causal = ig_attr_int(c->node, "is_causal") != 0;
+    bool windows = ig_schema_attr_find(c->node->schema, "left_window_size") != NULL;
+    a->left = windows ? ig_clamp_i64(ig_attr_int(c->node, "left_window_size"), -1, INT32_MAX) : -1;
+    a->right = windows ? ig_clamp_i64(ig_attr_int(c->node, "right_window_size"), -1, INT32_MAX) : -1;
+    return IG_OK;
+}
+
+/* For bfloat16, Q and K are scaled and rounded before they meet, as in the function body. */
+static ig_status scale_brain(ig_call *c, ig_attention *a, size_t nq, size_t nk) {
+    float root = ig_bf16_to_f32(ig_f32_to_bf16(sqrtf((float)a->scale)));
+    const void **data[] = {&a->q, &a->k};
+    const size_t n[] = {nq, nk};
+    for (int i = 0; i < 2; i++) {
+        float *scaled = ig_call_scratch(c, n[i] * sizeof *scaled);
+        if (!scaled) return ig_oom(c->err);
+        for (size_t k = 0; k < n[i]; k++) scaled[k] = ig_bf16_to_f32(ig_f32_to_bf16(((const float *)*data[i])[k] * root));
+        *data[i] = scaled;
+    }
+    a->brain = true;
+    a->scale = 1;
+    return IG_OK;
+}
+
+static ig_status check(ig_call *c, const operand *q, const operand *k, const operand *v) {
+    if (k->heads == 0 || q->heads % k->heads || k->heads != v->heads || q->size != k->size || k->rows != v->rows ||
+        q->batch != k->batch || q->batch != v->batch)
+        return ig_call_fail(c, "Q, K and V have shapes that don't fit");
+    if (!input(c, 4) != !input(c, 5)) return ig_call_fail(c, "past_key and past_value go together");
+    return IG_OK;
+}
+
+static ig_status run(ig_call *c) {
+    const ig_tensor *tq = c->in[0], *tk = c->in[1], *tv = c->in[2], *mask = input(c, 3);
+    int64_t kv_heads = ig_attr_int(c->node, "kv_num_heads");
+    operand q = operand_of(tq, ig_attr_int(c->node, "q_num_heads")), k = operand_of(tk, kv_heads), v = operand_of(tv, kv_heads);
+    ig_attention a = {.type = tq->dtype == IG_F64 || tv->dtype == IG_F64 ? IG_F64 : IG_F32};
+    const void *pq, *pk, *pv;
+    void *y, *scores = NULL;
+    IG_TRY(check(c, &q, &k, &v));
+    if (!output(c, 0)) {
+        int64_t dims[4] = {(int64_t)q.batch, (int64_t)q.heads, (int64_t)q.rows, (int64_t)v.size};
+        if (tq->rank == 3) dims[1] = (int64_t)q.rows, dims[2] = (int64_t)(q.heads * v.size);
+        IG_TRY(ig_call_output(c, 0, tq->dtype, tq->rank, dims));
+    }
+    IG_TRY(ig_real_in(c, tq, a.type, &pq));
+    IG_TRY(ig_real_in(c, tk, a.type, &pk));
+    IG_TRY(ig_real_in(c, tv, a.type, &pv));
+    size_t past = input(c, 4) && input(c, 4)->rank == 4 ? (size_t)input(c, 4)->dims[2] : 0;
+    IG_TRY(join_past(c, input(c, 4), 1, a.type, &k, &pk));
+    IG_TRY(join_past(c, input(c, 5), 2, a.type, &v, &pv));
+    if (k.rows != v.rows) return ig_call_fail(c, "past_key and past_value have different lengths");
+    a.batch = q.batch, a.heads = q.heads, a.kv_heads = k.heads, a.q_len = q.rows, a.kv_len = k.rows, a.head = q.size, a.v_head = v.size;
+    a.q = pq, a.k = pk, a.v = pv, a.q_step = q.step, a.k_step = k.step, a.v_step = v.step;
+    a.y_step = tq->rank == 4 ? ig_heads_first(q.heads, q.rows, v.size) : ig_heads_last(q.heads, q.rows, v.size);
+    a.scale = ig_attr_given(c->node, "scale") ? (double)ig_attr_float(c->node, "scale") : 1 / sqrt((double)q.size);
+    a.softcap = (double)ig_attr_float(c->node, "softcap");
+    IG_TRY(set_positions(c, &a, past));
+    if (mask) IG_TRY(ig_attention_mask(c, &a, mask));
+    IG_TRY(ig_real_out(c, 0, a.type, &y));
+    a.y = y;
+    if (output(c, 3)) {
+        IG_TRY(ig_real_out(c, 3, a.type, &scores));
+        a.scores = scores;
+        a.scores_stage = (int)ig_clamp_i64(ig_attr_int(c->node, "qk_matmul_output_mode"), 0, 3);
+    }
+    if (tq->dtype == IG_BF16 && a.type == IG_F32) IG_TRY(scale_brain(c, &a, tq->count, k.batch * k.heads * k.rows * k.size));
+    IG_TRY(ig_attention_run(c, &a));
+    ig_real_done(c, 0, a.type, y);
+    if (scores) ig_real_done(c, 3, a.type, scores);
+    return IG_OK;
+}
+
+const ig_op ig_op_attention = {"", "Attention", 23, 0, 0, infer, run, NULL, NULL};
