@@ -1,13 +1,13 @@
 /* Attention of ai.onnx. */
-#include "ops/attention/core.h"
-#include "ops/loops/copy.h"
+#include "ops/attention/heads.h"
 #include "ops/nn/reals.h"
 
 #include <math.h>
 
 /* ----------------------------------------------------------------------------------------------------------------- shapes */
 
-/* Batch, heads, positions and size of a head of input i, as far as they are known; a tensor of rank 3 has its heads side by side. */
+/* Batch, heads, positions and size of a head of input i, as far as they are known; a tensor of rank 3 has its heads side by
+ * side. */
 typedef struct part {
     ig_dim batch, heads, rows, size;
 } part;
@@ -47,12 +47,15 @@ static ig_status infer(ig_infer *c) {
     if (ig_dim_differ(k.rows, v.rows)) return ig_infer_fail(c, "K and V have different lengths");
     if (ig_dim_differ(k.heads, v.heads)) return ig_infer_fail(c, "K and V have different numbers of heads");
     if (ig_dim_known(q.heads) && ig_dim_known(k.heads) && (k.heads.value < 1 || q.heads.value % k.heads.value))
-        return ig_infer_fail(c, "%lld heads of Q can't share %lld heads of K", (long long)q.heads.value, (long long)k.heads.value);
+        return ig_infer_fail(c, "%lld heads of Q can't share %lld heads of K", (long long)q.heads.value,
+                             (long long)k.heads.value);
     int rank = has_q && ig_infer_shape(c, 0, &s) ? s.rank : IG_UNRANKED;
     IG_TRY(set_y(c, &q, &v, rank));
     ig_dim total = k.rows;
-    if (ig_infer_has(c, 4)) total = ig_infer_shape(c, 4, &s) && s.rank == 4 ? ig_dim_add(c->syms, total, s.dims[2]) : ig_dim_unknown();
-    ig_shape key = {.rank = 4, .dims = {k.batch, k.heads, total, k.size}}, value = {.rank = 4, .dims = {v.batch, v.heads, total, v.size}};
+    if (ig_infer_has(c, 4))
+        total = ig_infer_shape(c, 4, &s) && s.rank == 4 ? ig_dim_add(c->syms, total, s.dims[2]) : ig_dim_unknown();
+    ig_shape key = {.rank = 4, .dims = {k.batch, k.heads, total, k.size}},
+             value = {.rank = 4, .dims = {v.batch, v.heads, total, v.size}};
     ig_shape scores = {.rank = 4, .dims = {q.batch, q.heads, q.rows, total}};
     IG_TRY(ig_infer_set(c, 1, ig_infer_dtype(c, 1), &key));
     IG_TRY(ig_infer_set(c, 2, ig_infer_dtype(c, 2), &value));
@@ -64,69 +67,13 @@ static ig_status infer(ig_infer *c) {
 static const ig_tensor *input(const ig_call *c, size_t i) { return i < c->n_in ? c->in[i] : NULL; }
 static ig_tensor *output(const ig_call *c, size_t o) { return o < c->n_out ? c->out[o] : NULL; }
 
-typedef struct operand {
-    size_t batch, heads, rows, size;
-    ig_heads step;
-} operand;
-
-static operand operand_of(const ig_tensor *t, int64_t heads) {
-    operand o = {.batch = (size_t)t->dims[0]};
-    if (t->rank == 4) {
-        o.heads = (size_t)t->dims[1], o.rows = (size_t)t->dims[2], o.size = (size_t)t->dims[3];
-        o.step = ig_heads_first(o.heads, o.rows, o.size);
-    } else {
-        o.heads = (size_t)heads, o.rows = (size_t)t->dims[1], o.size = (size_t)t->dims[2] / o.heads;
-        o.step = ig_heads_last(o.heads, o.rows, o.size);
-    }
-    return o;
-}
-
-/* Rows `at` … of every head of `to` (heads first, `total` rows each) from an operand. */
-static void put_rows(ig_call *c, const operand *o, size_t total, size_t at, size_t size, char *to, const void *from) {
-    ig_copy r = {.rank = 4, .dims = {(int64_t)o->batch, (int64_t)o->heads, (int64_t)o->rows, (int64_t)o->size}};
-    ig_heads step = ig_heads_first(o->heads, total, o->size);
-    r.to[0] = (int64_t)step.batch, r.to[1] = (int64_t)step.head, r.to[2] = (int64_t)step.row, r.to[3] = 1;
-    r.from[0] = (int64_t)o->step.batch, r.from[1] = (int64_t)o->step.head, r.from[2] = (int64_t)o->step.row, r.from[3] = 1;
-    ig_copy_region(c->threads, &r, size, to + at * o->size * size, from);
-}
-
-/* Keys or values of the past and of now one after the other, in output `out` when it is wanted. */
-static ig_status join_past(ig_call *c, const ig_tensor *past, size_t out, ig_dtype type, operand *now, const void **data) {
-    bool kept = output(c, out) != NULL;
-    if (!past && !kept) return IG_OK;
-    size_t before = 0, size = ig_dtype_bytes(type);
-    const void *old = NULL;
-    void *all;
-    if (past) {
-        if (past->rank != 4 || past->dims[0] != (int64_t)now->batch || past->dims[1] != (int64_t)now->heads ||
-            past->dims[3] != (int64_t)now->size)
-            return ig_call_fail(c, "the past has another shape than what follows it");
-        before = (size_t)past->dims[2];
-        IG_TRY(ig_real_in(c, past, type, &old));
-    }
-    size_t total = before + now->rows;
-    if (kept)
-        IG_TRY(ig_real_out(c, out, type, &all));
-    else if (!(all = ig_call_scratch(c, now->batch * now->heads * total * now->size * size)))
-        return ig_oom(c->err);
-    if (past) {
-        operand o = operand_of(past, 0);
-        put_rows(c, &o, total, 0, size, all, old);
-    }
-    put_rows(c, now, total, before, size, all, *data);
-    if (kept) ig_real_done(c, out, type, all);
-    now->rows = total;
-    now->step = ig_heads_first(now->heads, total, now->size);
-    *data = all;
-    return IG_OK;
-}
-
 /* Where queries stand among the keys, and how many keys each text has. */
 static ig_status set_positions(ig_call *c, ig_attention *a, size_t past) {
     const ig_tensor *valid = input(c, 6);
     int64_t *offset = ig_call_scratch(c, a->batch * sizeof *offset);
     if (!offset) return ig_oom(c->err);
-    if (valid && valid->count != a->batch) return ig_call_fail(c, "nonpad_kv_seqlen has %zu entries, not %zu", valid->count, a->batch);
+    if (valid && valid->count != a->batch)
+        return ig_call_fail(c, "nonpad_kv_seqlen has %zu entries, not %zu", valid->count, a->batch);
     if (valid && input(c, 4)) return ig_call_fail(c, "nonpad_kv_seqlen and past_key can't go together");
     a->valid = valid ? valid->data : NULL;
     for (size_t b = 0; b < a->batch; b++)
@@ -155,36 +102,37 @@ static ig_status scale_brain(ig_call *c, ig_attention *a, size_t nq, size_t nk) 
     return IG_OK;
 }
 
-static ig_status check(ig_call *c, const operand *q, const operand *k, const operand *v) {
-    if (k->heads == 0 || q->heads % k->heads || k->heads != v->heads || q->size != k->size || k->rows != v->rows ||
-        q->batch != k->batch || q->batch != v->batch)
-        return ig_call_fail(c, "Q, K and V have shapes that don't fit");
-    if (!input(c, 4) != !input(c, 5)) return ig_call_fail(c, "past_key and past_value go together");
+/* Past positions. */
+static ig_status past_of(ig_call *c, size_t *past) {
+    const ig_tensor *key = input(c, 4), *value = input(c, 5);
+    *past = 0;
+    if (!key != !value) return ig_call_fail(c, "past_key and past_value go together");
+    if (!key) return IG_OK;
+    if (key->rank != 4 || value->rank != 4 || key->dims[2] != value->dims[2])
+        return ig_call_fail(c, "past_key and past_value have shapes that don't fit");
+    *past = (size_t)key->dims[2];
     return IG_OK;
 }
 
 static ig_status run(ig_call *c) {
     const ig_tensor *tq = c->in[0], *tk = c->in[1], *tv = c->in[2], *mask = input(c, 3);
-    int64_t kv_heads = ig_attr_int(c->node, "kv_num_heads");
-    operand q = operand_of(tq, ig_attr_int(c->node, "q_num_heads")), k = operand_of(tk, kv_heads), v = operand_of(tv, kv_heads);
+    size_t kv_heads = (size_t)ig_attr_int(c->node, "kv_num_heads"), past;
+    ig_head_operand q = ig_head_operand_of(tq, (size_t)ig_attr_int(c->node, "q_num_heads"));
+    ig_head_operand k = ig_head_operand_of(tk, kv_heads), v = ig_head_operand_of(tv, kv_heads);
     ig_attention a = {.type = tq->dtype == IG_F64 || tv->dtype == IG_F64 ? IG_F64 : IG_F32};
-    const void *pq, *pk, *pv;
     void *y, *scores = NULL;
-    IG_TRY(check(c, &q, &k, &v));
     if (!output(c, 0)) {
         int64_t dims[4] = {(int64_t)q.batch, (int64_t)q.heads, (int64_t)q.rows, (int64_t)v.size};
         if (tq->rank == 3) dims[1] = (int64_t)q.rows, dims[2] = (int64_t)(q.heads * v.size);
         IG_TRY(ig_call_output(c, 0, tq->dtype, tq->rank, dims));
     }
-    IG_TRY(ig_real_in(c, tq, a.type, &pq));
-    IG_TRY(ig_real_in(c, tk, a.type, &pk));
-    IG_TRY(ig_real_in(c, tv, a.type, &pv));
-    size_t past = input(c, 4) && input(c, 4)->rank == 4 ? (size_t)input(c, 4)->dims[2] : 0;
-    IG_TRY(join_past(c, input(c, 4), 1, a.type, &k, &pk));
-    IG_TRY(join_past(c, input(c, 5), 2, a.type, &v, &pv));
-    if (k.rows != v.rows) return ig_call_fail(c, "past_key and past_value have different lengths");
-    a.batch = q.batch, a.heads = q.heads, a.kv_heads = k.heads, a.q_len = q.rows, a.kv_len = k.rows, a.head = q.size, a.v_head = v.size;
-    a.q = pq, a.k = pk, a.v = pv, a.q_step = q.step, a.k_step = k.step, a.v_step = v.step;
+    IG_TRY(ig_real_in(c, tq, a.type, &q.data));
+    IG_TRY(ig_real_in(c, tk, a.type, &k.data));
+    IG_TRY(ig_real_in(c, tv, a.type, &v.data));
+    IG_TRY(past_of(c, &past));
+    IG_TRY(ig_heads_join(c, input(c, 4), past, 1, a.type, &k));
+    IG_TRY(ig_heads_join(c, input(c, 5), past, 2, a.type, &v));
+    IG_TRY(ig_heads_set(c, &a, &q, &k, &v));
     a.y_step = tq->rank == 4 ? ig_heads_first(q.heads, q.rows, v.size) : ig_heads_last(q.heads, q.rows, v.size);
     a.scale = ig_attr_given(c->node, "scale") ? (double)ig_attr_float(c->node, "scale") : 1 / sqrt((double)q.size);
     a.softcap = (double)ig_attr_float(c->node, "softcap");
