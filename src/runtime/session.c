@@ -265,16 +265,44 @@ static ig_status bind_inputs(ig_session *s, const char *const *names, const ig_t
     return IG_OK;
 }
 
+enum { MAX_NESTING = 64 }; /* of sequences and maps in a value; readers allow no more */
+
+static bool is_aligned(const ig_tensor *t, int depth) {
+    if (t->kind == IG_KIND_TENSOR)
+        return t->dtype == IG_STRING || (uintptr_t)t->data % ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8) == 0;
+    for (size_t i = 0; i < t->n_items && depth < MAX_NESTING; i++)
+        if (!is_aligned(t->items[i], depth + 1)) return false;
+    return true;
+}
+
+/* A copy in which every tensor has memory of its own where it must. */
+static ig_status align_value(ig_session *s, ig_tensor *t, int depth, ig_tensor **out, ig_error *err) {
+    if (is_aligned(t, depth)) {
+        *out = ig_tensor_clone(t);
+        return IG_OK;
+    }
+    IG_TRY(ig_tensor_copy(out, s->context, t, err));
+    for (size_t i = 0; t->kind != IG_KIND_TENSOR && i < t->n_items; i++) {
+        ig_tensor *item;
+        ig_status status = align_value(s, t->items[i], depth + 1, &item, err);
+        if (status != IG_OK) {
+            ig_tensor_free(*out);
+            *out = NULL;
+            return status;
+        }
+        ig_tensor_free((*out)->items[i]);
+        (*out)->items[i] = item;
+    }
+    return IG_OK;
+}
+
 /* Kernels load whole elements: memory of the caller that isn't aligned is copied. Absent optionals become values. New
  * references stand in `kept`. */
 static ig_status settle_inputs(ig_session *s, ig_tensor **given, ig_tensor **kept, ig_error *err) {
     for (size_t k = 0; k < s->n_inputs; k++) {
         ig_tensor *t = given[k];
         if (!t && !s->inputs[k].has_default) IG_TRY(ig_tensor_create_none(&kept[k], s->context, err));
-        size_t align = t && t->kind == IG_KIND_TENSOR && t->dtype != IG_STRING
-                           ? ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8)
-                           : 1;
-        if (t && t->kind == IG_KIND_TENSOR && (uintptr_t)t->data % align) IG_TRY(ig_tensor_copy(&kept[k], s->context, t, err));
+        if (t && !is_aligned(t, 0)) IG_TRY(align_value(s, t, 0, &kept[k], err));
         if (kept[k]) given[k] = kept[k];
     }
     return IG_OK;

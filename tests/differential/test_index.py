@@ -49,7 +49,7 @@ def scatter_cases():
                 yield op, version, t, reduction
 
 
-@pytest.mark.parametrize("op,version,t,reduction", scatter_cases())
+@pytest.mark.parametrize("op,version,t,reduction", list(scatter_cases()))
 def test_scatters(op, version, t, reduction):
     modes = {16: 3, 18: 5}.get(version, 1)
     rng = np.random.default_rng(2)
