@@ -59,8 +59,8 @@ typedef void (*across_fn)(void *acc, const void *block, size_t n);
 #define ITSELF(x)      (x)
 #define SQUARE(x)      ((x) * (x))
 #define TIMES(a, x)    ((a) * (x))
-#define GREATER(a, x)  (((x) > (a)) | ((x) != (x)) ? (x) : (a))
-#define LESS(a, x)     (((x) < (a)) | ((x) != (x)) ? (x) : (a))
+#define GREATER(a, x)  ((((x) > (a)) | ((x) != (x))) ? (x) : (a))
+#define LESS(a, x)     ((((x) < (a)) | ((x) != (x))) ? (x) : (a))
 #define INT_MORE(a, x) ((x) > (a) ? (x) : (a))
 #define INT_LESS(a, x) ((x) < (a) ? (x) : (a))
 /* Integers wrap: unsigned arithmetic. */
