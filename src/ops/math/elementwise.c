@@ -39,8 +39,13 @@ ig_status ig_infer_content_2(ig_infer *c, ig_content_2 content) {
     if (!ig_infer_ints(c, 0, &x) || !ig_infer_ints(c, 1, &y)) return IG_OK;
     size_t n = x.n == 1 ? y.n : x.n;
     if (n > IG_COUNT_OF(values) || (x.n != n && x.n != 1) || (y.n != n && y.n != 1)) return IG_OK;
-    for (size_t i = 0; i < n; i++)
-        values[i] = keep_if_held(type, content(c->syms, x.values[x.n == 1 ? 0 : i], y.values[y.n == 1 ? 0 : i]));
+    for (size_t i = 0; i < n; i++) {
+        ig_dim a = x.values[x.n == 1 ? 0 : i], b = y.values[y.n == 1 ? 0 : i], r = content(c->syms, a, b);
+        if (type == IG_I64 && ig_dim_known(a) && ig_dim_known(b) && !ig_dim_known(r))
+            return ig_infer_fail(c, "%lld and %lld give a number that int64 can't hold", (long long)a.value,
+                                 (long long)b.value);
+        values[i] = keep_if_held(type, r);
+    }
     return ig_infer_set_ints(c, 0, x.rank > y.rank ? x.rank : y.rank, values, n);
 }
 
