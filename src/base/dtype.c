@@ -60,38 +60,6 @@ bool ig_dtype_size(ig_dtype dtype, int64_t count, size_t *bytes) {
     return true;
 }
 
-/* IEEE 754 binary16 <-> binary32, subnormals included. */
-float ig_f16_to_f32(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 31u, mantissa = h & 1023u, bits;
-    if (exponent == 31)
-        bits = sign | 0x7F800000u | (mantissa << 13);
-    else if (exponent)
-        bits = sign | ((exponent + 112) << 23) | (mantissa << 13);
-    else {
-        float f = (float)mantissa * 0x1p-24f; /* exact */
-        return sign ? -f : f;
-    }
-    return ig_load_f32(&bits);
-}
-
-uint16_t ig_f32_to_f16(float f) {
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    uint16_t sign = (uint16_t)((bits >> 16) & 0x8000u);
-    bits &= 0x7FFFFFFFu;
-    if (bits > 0x7F800000u) return (uint16_t)(sign | 0x7E00u | ((bits >> 13) & 0x3FFu)); /* NaN */
-    if (bits >= 0x477FF000u) return (uint16_t)(sign | 0x7C00u);                          /* rounds past 65504 */
-    if (bits < 0x38800000u) {                                                            /* below 2^-14: subnormal */
-        float a;
-        memcpy(&a, &bits, sizeof a);
-        a += 0.5f; /* the sum's last bit is 2^-24, so the addition rounds as wanted */
-        memcpy(&bits, &a, sizeof bits);
-        return (uint16_t)(sign | (bits - 0x3F000000u));
-    }
-    bits += 0xFFFu + ((bits >> 13) & 1u);
-    return (uint16_t)(sign | ((bits - 0x38000000u) >> 13));
-}
-
 float ig_f64_to_odd_f32(double d) {
     float f = (float)d;
     if (isnan(d) || isinf(f) || (double)f == d) return f;
@@ -102,13 +70,6 @@ float ig_f64_to_odd_f32(double d) {
 }
 
 uint16_t ig_f64_to_f16(double d) { return ig_f32_to_f16(ig_f64_to_odd_f32(d)); }
-
-uint16_t ig_f32_to_bf16(float f) {
-    uint32_t bits;
-    memcpy(&bits, &f, sizeof bits);
-    if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return (uint16_t)((bits >> 16) | 0x40u);
-    return (uint16_t)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
-}
 
 /* How each small float treats its top codes. Sources: arXiv 2209.05433 (fn, e5m2), arXiv 2206.02915 (fnuz), OCP Microscaling
  * Formats v1.0 (e8m0, 6 and 4 bits). */

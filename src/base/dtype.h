@@ -34,15 +34,45 @@ bool ig_dtype_size(ig_dtype dtype, int64_t count, size_t *bytes);
 /* Bytes of one element; 0 for types smaller than a byte. */
 static inline size_t ig_dtype_bytes(ig_dtype t) { return ig_dtypes[t].bits / 8u; }
 
-float ig_f16_to_f32(uint16_t h);
-uint16_t ig_f32_to_f16(float f); /* round to nearest, ties to even */
+/* Halves (IEEE 754 binary16, bfloat16) are converted without branches, so that loops over them can use vectors. */
+static inline float ig_f16_to_f32(uint16_t h) {
+    uint32_t bits = (uint32_t)(h & 0x7FFFu) << 13;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    f *= 0x1p112f; /* exact, also for what is subnormal before */
+    memcpy(&bits, &f, sizeof bits);
+    bits |= (h & 0x7C00u) == 0x7C00u ? 0x7F800000u : 0u;
+    bits |= (uint32_t)(h & 0x8000u) << 16;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+/* Round to nearest, ties to even. */
+static inline uint16_t ig_f32_to_f16(float f) {
+    int32_t bits, small;
+    memcpy(&bits, &f, sizeof bits);
+    int32_t sign = (bits >> 16) & 0x8000, a = bits & 0x7FFFFFFF;
+    memcpy(&f, &a, sizeof f);
+    f += 0.5f; /* for what is below 2^-14: the sum's last bit is 2^-24, so the addition rounds as wanted */
+    memcpy(&small, &f, sizeof small);
+    int32_t h = (int32_t)((uint32_t)a + 0xFFFu + (((uint32_t)a >> 13) & 1u) - 0x38000000u) >> 13;
+    h = a < 0x38800000 ? small - 0x3F000000 : h;
+    h = a >= 0x477FF000 ? 0x7C00 : h; /* rounds past 65504 */
+    h = a > 0x7F800000 ? 0x7E00 | ((a >> 13) & 0x3FF) : h;
+    return (uint16_t)(sign | h);
+}
 static inline float ig_bf16_to_f32(uint16_t h) {
     uint32_t bits = (uint32_t)h << 16;
     float f;
     memcpy(&f, &bits, sizeof f);
     return f;
 }
-uint16_t ig_f32_to_bf16(float f); /* round to nearest, ties to even; NaN stays NaN */
+/* Round to nearest, ties to even; NaN stays NaN. */
+static inline uint16_t ig_f32_to_bf16(float f) {
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    uint32_t h = (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+    return (uint16_t)((int32_t)(bits & 0x7FFFFFFFu) > 0x7F800000 ? (bits >> 16) | 0x40u : h);
+}
 uint16_t ig_f64_to_f16(double d);
 /* Rounded to odd: whoever rounds the result to a smaller type next rounds as if once. */
 float ig_f64_to_odd_f32(double d);
