@@ -6,6 +6,7 @@
 #include "kernels/conv/loops.h"
 #include "kernels/gemm/tile.h"
 #include "kernels/igemm/tile.h"
+#include "kernels/loops/loops.h"
 
 typedef struct ig_kernels {
 #define IG_KERNEL(type, kernel, ...) const type *kernel;

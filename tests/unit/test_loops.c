@@ -13,9 +13,9 @@ IG_LOOP_2(less_f32, bool, float, float, x < y)
 IG_LOOP_3(mad_f32, float, float, float, float, x *y + z)
 IG_LOOP_1(halve_f32, float, float, x / 2)
 
-static const ig_loop sub[] = {{sub_f32, IG_F32, {IG_F32, IG_F32}}, {sub_i8, IG_I8, {IG_I8, IG_I8}}};
-static const ig_loop less[] = {{less_f32, IG_BOOL, {IG_F32, IG_F32}}};
-static const ig_loop mad[] = {{mad_f32, IG_F32, {IG_F32, IG_F32, IG_F32}}};
+static const ig_loop sub[] = {IG_LOOP_ROW(sub_f32, IG_F32, IG_F32, IG_F32), IG_LOOP_ROW(sub_i8, IG_I8, IG_I8, IG_I8)};
+static const ig_loop less[] = {IG_LOOP_ROW(less_f32, IG_BOOL, IG_F32, IG_F32)};
+static const ig_loop mad[] = {IG_LOOP_ROW(mad_f32, IG_F32, IG_F32, IG_F32, IG_F32)};
 
 static uint32_t seed = 1;
 static uint32_t draw(uint32_t n) { return (seed = seed * 1664525u + 1013904223u) / 65536u % n; }

@@ -1,13 +1,10 @@
 /* Elementwise operators of com.microsoft with several inputs. */
-#include "ops/loops/real.h"
+#include "kernels/loops/real.h"
 #include "ops/math/elementwise.h"
 
 #define MS_OP(symbol, text, flags_, infer_, run_)                                                                              \
     const ig_op ig_op_##symbol = {                                                                                             \
         .domain = "com.microsoft", .name = text, .since = 1, .flags = flags_, .infer = infer_, .run = run_};
-
-#define GELU(x)      ((x) / 2 * (1 + IG_ERF((x)*IG_OF(x, 0x1.6a09e667f3bcdp-1))))
-#define FAST_GELU(x) ((x) / 2 * (1 + IG_TANH((x) * (IG_OF(x, 0.797885) + IG_OF(x, 0.035677) * (x) * (x)))))
 
 static ig_status run_loop(ig_call *c, const ig_loop *loop, const ig_operand *in, size_t n_in, const void *params) {
     const ig_loop_job job = {
@@ -17,12 +14,8 @@ static ig_status run_loop(ig_call *c, const ig_loop *loop, const ig_operand *in,
 
 /* ----------------------------------------------------------------------------------------------------- gelu with bias */
 
-IG_REAL_LOOPS_1(fast_gelu, FAST_GELU(x))
-IG_REAL_LOOPS_2(bias_fast_gelu, FAST_GELU(x + y))
-IG_REAL_LOOPS_2(bias_gelu, GELU(x + y))
-static const ig_loop fast_gelu[] = {IG_REAL_ROWS(IG_ROW_1, fast_gelu)},
-                     bias_fast_gelu[] = {IG_REAL_ROWS(IG_ROW_2, bias_fast_gelu)},
-                     bias_gelu[] = {IG_REAL_ROWS(IG_ROW_2, bias_gelu)};
+static const ig_loop fast_gelu[] = {IG_REAL_ROWS_1(fast_gelu)}, bias_fast_gelu[] = {IG_REAL_ROWS_2(bias_fast_gelu)},
+                     bias_gelu[] = {IG_REAL_ROWS_2(bias_gelu)};
 
 static ig_status run_fast_gelu(ig_call *c) {
     bool bias = c->n_in > 1 && c->in[1];
@@ -66,7 +59,7 @@ static void split_rows(void *arg, size_t begin, size_t end) {
             ig_to_f32(j->bias->dtype, j->bias->data, i + j->half, n, v[3]);
             IG_EACH (k, n) {
                 float right = v[1][k] + v[3][k];
-                v[0][k] = (v[0][k] + v[2][k]) * GELU(right);
+                v[0][k] = (v[0][k] + v[2][k]) * IG_GELU(right);
             }
             ig_from_f32(j->out->dtype, j->out->data, row * j->half + i, n, v[0]);
         }
@@ -87,9 +80,8 @@ MS_OP(ms_bias_split_gelu, "BiasSplitGelu", 0, infer_bias_split_gelu, run_bias_sp
 
 /* ------------------------------------------------------------------------------------------------------ sums, products */
 
-IG_LOOP_3(bias_add_f32, float, float, float, float, x + y + z)
-static const ig_loop bias_add[] = {{bias_add_f32, IG_F32, {IG_F32, IG_F32, IG_F32}}};
-static ig_status run_bias_add(ig_call *c) { return ig_loop_call(c, bias_add, 1, NULL, 0); }
+static const ig_loop bias_add[] = {IG_REAL_ROWS_3(add3)};
+static ig_status run_bias_add(ig_call *c) { return ig_loop_call(c, bias_add, 2, NULL, 0); }
 MS_OP(ms_bias_add, "BiasAdd", IG_OP_INPLACE, ig_infer_same, run_bias_add)
 
 /* Results in the middle are rounded to the tensor's type, as separate operators would. */
@@ -110,8 +102,8 @@ ROUNDED_LOOPS(bf16, to_bf16)
 
 /* By the type of the tensors; all compute in float. */
 #define ROUNDED_ROWS(name, ...)                                                                                                \
-    static const ig_loop name[] = {                                                                                            \
-        {name##_f32, IG_F32, {__VA_ARGS__}}, {name##_f16, IG_F32, {__VA_ARGS__}}, {name##_bf16, IG_F32, {__VA_ARGS__}}};
+    static const ig_loop name[] = {IG_LOOP_ROW(name##_f32, IG_F32, __VA_ARGS__), IG_LOOP_ROW(name##_f16, IG_F32, __VA_ARGS__), \
+                                   IG_LOOP_ROW(name##_bf16, IG_F32, __VA_ARGS__)};
 ROUNDED_ROWS(scaled_silu, IG_F32)
 ROUNDED_ROWS(gated_add, IG_F32, IG_F32, IG_F32)
 static size_t rounded_row(ig_dtype t) { return t == IG_F16 ? 1 : t == IG_BF16 ? 2 : 0; }
@@ -134,7 +126,8 @@ MS_OP(ms_scaled_silu, "ScaledSiLU", IG_OP_INPLACE, ig_infer_same, run_scaled_sil
 
 IG_LOOP_3(decay_f32, float, float, float, float, z *ig_softplus_f32(x + y))
 IG_LOOP_1(beta_f32, float, float, ig_sigmoid_f32(x))
-static const ig_loop decay = {decay_f32, IG_F32, {IG_F32, IG_F32, IG_F32}}, beta = {beta_f32, IG_F32, {IG_F32}};
+static const ig_loop decay = IG_LOOP_ROW(decay_f32, IG_F32, IG_F32, IG_F32, IG_F32),
+                     beta = IG_LOOP_ROW(beta_f32, IG_F32, IG_F32);
 
 static ig_status infer_linear_attention_gate(ig_infer *c) {
     if (c->n_in > 3 && ig_infer_has(c, 3)) IG_TRY(ig_infer_set_type(c, 1, c->in[3]));

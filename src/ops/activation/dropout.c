@@ -2,8 +2,7 @@
  * or `is_test` 0 (before opset 7) would elements be dropped; exporters of old opsets left `is_test` at 0 in inference graphs
  * and runtimes ignore it, so does this. */
 #include "ops/generator/random.h"
-#include "ops/loops/convert.h"
-#include "ops/loops/map.h"
+#include "ops/math/elementwise.h"
 
 /* Where an operator has what. */
 typedef struct form {
@@ -21,9 +20,7 @@ static ig_status one_number(ig_call *c, size_t i, double *value) {
     return IG_OK;
 }
 
-IG_LOOP_2(add_f32, float, float, float, x + y)
-IG_LOOP_2(add_f64, double, double, double, x + y)
-static const ig_loop add[] = {{add_f32, IG_F32, {IG_F32, IG_F32}}, {add_f64, IG_F64, {IG_F64, IG_F64}}};
+static const ig_loop add[] = {IG_REAL_ROWS_2(add)};
 
 /* a + b into the output, where b is broadcast; without b a copy. */
 static ig_status put_sum(ig_call *c, const ig_tensor *a, const ig_tensor *b) {

@@ -1,12 +1,11 @@
 /* PRelu: slopes are broadcast to the input; before opset 7 they belong to the channels (axis 1). */
 #include "ops/math/elementwise.h"
 
-IG_REAL_LOOPS_2(prelu, x < 0 ? x * y : x)
 IG_LOOP_2(prelu_i32, int32_t, int32_t, int32_t, x < 0 ? (uint32_t)x * (uint32_t)y : (uint32_t)x)
 IG_LOOP_2(prelu_i64, int64_t, int64_t, int64_t, x < 0 ? (uint64_t)x * (uint64_t)y : (uint64_t)x)
 IG_LOOP_2(prelu_u32, uint32_t, uint32_t, uint32_t, (IG_UNUSED(y), x))
 IG_LOOP_2(prelu_u64, uint64_t, uint64_t, uint64_t, (IG_UNUSED(y), x))
-static const ig_loop loops[] = {IG_REAL_ROWS(IG_ROW_2, prelu), IG_ROW_2(prelu_i32, IG_I32), IG_ROW_2(prelu_i64, IG_I64),
+static const ig_loop loops[] = {IG_REAL_ROWS_2(prelu), IG_ROW_2(prelu_i32, IG_I32), IG_ROW_2(prelu_i64, IG_I64),
                                 IG_ROW_2(prelu_u32, IG_U32), IG_ROW_2(prelu_u64, IG_U64)};
 
 /* One slope for each channel, from the time before broadcasting. */

@@ -4,7 +4,7 @@
 /* Anything but 0 is true, also where a file's bytes say 2. */
 #define LOGIC_OP(symbol, text, since, expr, content)                                                                           \
     IG_LOOP_2(symbol, bool, uint8_t, uint8_t, expr)                                                                            \
-    static const ig_loop symbol##_loops[] = {{symbol, IG_BOOL, {IG_BOOL, IG_BOOL}}};                                           \
+    static const ig_loop symbol##_loops[] = {IG_LOOP_ROW(symbol, IG_BOOL, IG_BOOL, IG_BOOL)};                                  \
     static ig_status infer_##symbol(ig_infer *c) { return ig_infer_binary(c, IG_BOOL, content); }                              \
     IG_BINARY_OP(symbol, text, since, IG_OP_INPLACE | IG_OP_INPLACE_1, infer_##symbol, symbol##_loops, 0)
 
@@ -34,7 +34,7 @@ LOGIC_OP(or, "Or", 1, x || y, content_or)
 LOGIC_OP(xor, "Xor", 1, !x != !y, content_xor)
 
 IG_LOOP_1(not, bool, uint8_t, !x)
-static const ig_loop not_loops[] = {{not, IG_BOOL, {IG_BOOL}}};
+static const ig_loop not_loops[] = {IG_LOOP_ROW(not, IG_BOOL, IG_BOOL)};
 static ig_status infer_not(ig_infer *c) { return ig_infer_unary(c, content_not); }
 IG_UNARY_OP(not, "Not", 1, IG_OP_INPLACE, infer_not, not_loops, 0)
 

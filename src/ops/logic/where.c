@@ -13,10 +13,7 @@ LOOP(32, uint32_t)
 LOOP(64, uint64_t)
 LOOP(128, bytes16)
 
-#define ROW(S, T)                                                                                                              \
-    {                                                                                                                          \
-        where_##S, T, { IG_BOOL, T, T }                                                                                        \
-    }
+#define ROW(S, T) IG_LOOP_ROW(where_##S, T, IG_BOOL, T, T)
 static const ig_loop loops[] = {ROW(8, IG_U8), ROW(16, IG_U16), ROW(32, IG_U32), ROW(64, IG_U64), ROW(128, IG_C128)};
 
 static const ig_loop *pick(ig_dtype t) {

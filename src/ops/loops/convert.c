@@ -160,10 +160,31 @@ static void copy(ig_dtype t, const void *src, size_t first, void *dst, size_t at
         for (size_t i = 0; i < n; i++) ig_store_bits(t, dst, at + i, ig_load_bits(t, src, first + i));
 }
 
-void ig_convert(ig_dtype from, const void *src, size_t first, ig_dtype to, void *dst, size_t at, size_t n) {
+/* The conversions that there are for every instruction set. */
+static bool convert_half(const ig_loops *loops, ig_dtype from, const void *src, ig_dtype to, void *dst, size_t n) {
+    if (to == IG_F32 && from == IG_F16)
+        loops->f16_to_f32(src, n, dst);
+    else if (to == IG_F32 && from == IG_BF16)
+        loops->bf16_to_f32(src, n, dst);
+    else if (from == IG_F32 && to == IG_F16)
+        loops->f32_to_f16(src, n, dst);
+    else if (from == IG_F32 && to == IG_BF16)
+        loops->f32_to_bf16(src, n, dst);
+    else
+        return false;
+    return true;
+}
+
+void ig_convert_on(const ig_loops *loops, ig_dtype from, const void *src, size_t first, ig_dtype to, void *dst, size_t at,
+                   size_t n) {
     if (from == to) {
         copy(from, src, first, dst, at, n);
         return;
     }
+    if (loops && convert_half(loops, from, at_index(from, src, first), to, (void *)(uintptr_t)at_index(to, dst, at), n)) return;
     for (size_t i = 0; i < n; i += BLOCK) convert_block(from, src, first + i, to, dst, at + i, ig_min_size(n - i, BLOCK));
+}
+
+void ig_convert(ig_dtype from, const void *src, size_t first, ig_dtype to, void *dst, size_t at, size_t n) {
+    ig_convert_on(NULL, from, src, first, to, dst, at, n);
 }

@@ -5,10 +5,13 @@
 #ifndef IG_OPS_LOOPS_CONVERT_H
 #define IG_OPS_LOOPS_CONVERT_H
 
-#include "base/base.h"
+#include "kernels/loops/loops.h"
 
 /* n elements from index `first` of `src` to index `at` of `dst`; real number types (no strings, no complex numbers), or any
  * type to itself. Element types of a byte or more are aligned. The blocks may not overlap. */
 void ig_convert(ig_dtype from, const void *src, size_t first, ig_dtype to, void *dst, size_t at, size_t n);
+/* The same with the loops of an instruction set (ig_kernels_of(context)->loops), which are faster for half floats. */
+void ig_convert_on(const ig_loops *loops, ig_dtype from, const void *src, size_t first, ig_dtype to, void *dst, size_t at,
+                   size_t n);
 
 #endif

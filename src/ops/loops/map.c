@@ -24,6 +24,8 @@ typedef struct work {
     bool buffered; /* blocks instead of whole runs */
     ig_dtype out_to;
     size_t out_size;
+    ig_loop_fn fn;
+    const ig_loops *loops;
 } work;
 
 ig_dtype ig_loop_widen(ig_dtype t) {
@@ -138,9 +140,9 @@ static void gather(const work *w, const lane *in, size_t at, size_t n, char *to)
     while (n) {
         size_t run = ig_min_size(inner - pos, n);
         if (in->stride[0])
-            ig_convert(in->from, in->data, offset + pos, in->to, to, 0, run);
+            ig_convert_on(w->loops, in->from, in->data, offset + pos, in->to, to, 0, run);
         else {
-            ig_convert(in->from, in->data, offset, in->to, to, 0, 1);
+            ig_convert_on(w->loops, in->from, in->data, offset, in->to, to, 0, 1);
             repeat(to, size, run);
         }
         to += run * size;
@@ -157,7 +159,7 @@ static const void *fetch(const work *w, const lane *in, size_t at, size_t n, voi
     if (one_row) {
         size_t offset = offset_of(w, in, at);
         if (in->from == in->to) return in->data + offset * in->size;
-        ig_convert(in->from, in->data, offset, in->to, buffer, 0, *step ? n : 1);
+        ig_convert_on(w->loops, in->from, in->data, offset, in->to, buffer, 0, *step ? n : 1);
     } else
         gather(w, in, at, n, buffer);
     return buffer;
@@ -173,7 +175,7 @@ static void run_loop(const work *w, size_t at, size_t n, void *out, block *buffe
     const void *in[IG_LOOP_IN];
     size_t step[IG_LOOP_IN];
     for (size_t k = 0; k < w->n_in; k++) in[k] = fetch(w, &w->in[k], at, n, buffers[k].bytes, &step[k]);
-    w->map->loop->fn(w->map->params, n, out, in, step);
+    w->fn(w->map->params, n, out, in, step);
 }
 
 static void run_fold(const work *w, size_t at, size_t n, void *out, block *buffers) {
@@ -187,7 +189,7 @@ static void run_fold(const work *w, size_t at, size_t n, void *out, block *buffe
     }
     for (size_t k = 1; k < w->n_in; k++) {
         in[1] = fetch(w, &w->in[k], at, n, buffers[1].bytes, &step[1]);
-        m->loop->fn(m->params, n, out, in, step);
+        w->fn(m->params, n, out, in, step);
         in[0] = out;
         step[0] = 1;
     }
@@ -211,7 +213,7 @@ static void run_range(void *arg, size_t begin, size_t end) {
         bool direct = w->out_to == m->out.dtype;
         void *out = direct ? (char *)m->out.data + at * w->out_size : result.bytes;
         (m->fold ? run_fold : run_loop)(w, at, n, out, buffers);
-        if (!direct) ig_convert(w->out_to, result.bytes, 0, m->out.dtype, m->out.data, at, n);
+        if (!direct) ig_convert_on(w->loops, w->out_to, result.bytes, 0, m->out.dtype, m->out.data, at, n);
     }
 }
 
@@ -243,7 +245,8 @@ ig_status ig_loop_run(ig_call *c, const ig_loop_job *m) {
     if (!ig_dims_count(m->out.rank, m->out.dims, &total)) return ig_call_fail(c, "the output has no valid shape");
     for (size_t k = 0; k < m->n_in; k++) IG_TRY(check_dims(c, m, k));
     if (total == 0) return IG_OK;
-    work w = {.map = m, .total = (size_t)total};
+    work w = {.map = m, .total = (size_t)total, .loops = ig_kernels_of(c->context)->loops};
+    w.fn = m->loop->fn ? m->loop->fn : w.loops->real[m->loop->real];
     if (!prepare(&w, c)) return ig_oom(c->err);
     size_t grain = (m->grain ? m->grain : IG_GRAIN) / BLOCK;
     ig_parallel(c->threads, (w.total + BLOCK - 1) / BLOCK, ig_max_size(grain, 1), run_range, &w);

@@ -9,10 +9,9 @@
     IG_LOOP_2(name##_16, uint16_t, uint16_t, uint16_t, (uint32_t)x op(uint32_t) y)                                             \
     IG_LOOP_2(name##_32, uint32_t, uint32_t, uint32_t, x op y)                                                                 \
     IG_LOOP_2(name##_64, uint64_t, uint64_t, uint64_t, x op y)                                                                 \
-    IG_REAL_LOOPS_2(name, x op y)                                                                                              \
-    static const ig_loop name[] = {IG_REAL_ROWS(IG_ROW_2, name), IG_ROW_2(name##_8, IG_U8),   IG_ROW_2(name##_8, IG_I8),       \
-                                   IG_ROW_2(name##_16, IG_U16),  IG_ROW_2(name##_16, IG_I16), IG_ROW_2(name##_32, IG_U32),     \
-                                   IG_ROW_2(name##_32, IG_I32),  IG_ROW_2(name##_64, IG_U64), IG_ROW_2(name##_64, IG_I64)};
+    static const ig_loop name[] = {IG_REAL_ROWS_2(name),        IG_ROW_2(name##_8, IG_U8),   IG_ROW_2(name##_8, IG_I8),        \
+                                   IG_ROW_2(name##_16, IG_U16), IG_ROW_2(name##_16, IG_I16), IG_ROW_2(name##_32, IG_U32),      \
+                                   IG_ROW_2(name##_32, IG_I32), IG_ROW_2(name##_64, IG_U64), IG_ROW_2(name##_64, IG_I64)};
 
 WRAPPING_LOOPS(add, +)
 WRAPPING_LOOPS(sub, -)
@@ -38,8 +37,7 @@ static inline float modulo_f32(float x, float y) {
 
 IG_UNSIGNED_LOOPS_2(div, y == 0 ? 0 : x / y)
 IG_SIGNED_LOOPS_2(div, quotient(x, y))
-IG_REAL_LOOPS_2(div, x / y)
-static const ig_loop div_loops[] = {IG_NUMBER_ROWS(IG_ROW_2, div)};
+static const ig_loop div_loops[] = {IG_REAL_ROWS_2(div), IG_WHOLE_ROWS(IG_ROW_2, div)};
 
 IG_UNSIGNED_LOOPS_2(mod, y == 0 ? 0 : x % y)
 IG_SIGNED_LOOPS_2(mod, modulo(x, y))
@@ -50,7 +48,7 @@ static const ig_loop mod_loops[] = {IG_NUMBER_ROWS(IG_ROW_2, mod)};
 IG_SIGNED_LOOPS_2(rem, remainder_of(x, y))
 IG_LOOP_2(rem_f32, float, float, float, fmodf(x, y))
 IG_LOOP_2(rem_f64, double, double, double, fmod(x, y))
-static const ig_loop rem_loops[] = {IG_REAL_ROWS(IG_ROW_2, rem), IG_SIGNED_ROWS(IG_ROW_2, rem),
+static const ig_loop rem_loops[] = {IG_F32_F64_ROWS(IG_ROW_2, rem), IG_SIGNED_ROWS(IG_ROW_2, rem),
                                     IG_UNSIGNED_ROWS(IG_ROW_2, mod)};
 
 /* Quotients of sizes are rounded down by dims, toward zero by Div: the same unless a number is negative. */

@@ -5,7 +5,7 @@
 
 IG_LOOP_1(is_nan_f32, bool, float, x != x)
 IG_LOOP_1(is_nan_f64, bool, double, x != x)
-static const ig_loop is_nan_loops[] = {IG_REAL_ROWS(IG_ROW_1_BOOL, is_nan)};
+static const ig_loop is_nan_loops[] = {IG_F32_F64_ROWS(IG_ROW_1_BOOL, is_nan)};
 
 typedef struct signs {
     bool positive, negative;
@@ -13,7 +13,7 @@ typedef struct signs {
 
 IG_LOOP_1P(is_inf_f32, bool, float, signs, (p.positive && x == INFINITY) || (p.negative && x == -INFINITY))
 IG_LOOP_1P(is_inf_f64, bool, double, signs, (p.positive && x == (double)INFINITY) || (p.negative && x == -(double)INFINITY))
-static const ig_loop is_inf_loops[] = {IG_REAL_ROWS(IG_ROW_1_BOOL, is_inf)};
+static const ig_loop is_inf_loops[] = {IG_F32_F64_ROWS(IG_ROW_1_BOOL, is_inf)};
 
 static ig_status infer(ig_infer *c) {
     ig_shape shape;

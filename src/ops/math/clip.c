@@ -13,8 +13,6 @@
     }                                                                                                                          \
     IG_LOOP_1P(clip_##S, T, T, limits_##S, clip_one_##S(x, p.low, p.high))
 
-LOOP(f32, float)
-LOOP(f64, double)
 LOOP(u8, uint8_t)
 LOOP(u16, uint16_t)
 LOOP(u32, uint32_t)
@@ -24,7 +22,7 @@ LOOP(i16, int16_t)
 LOOP(i32, int32_t)
 LOOP(i64, int64_t)
 
-static const ig_loop loops[] = {IG_NUMBER_ROWS(IG_ROW_1, clip)};
+static const ig_loop loops[] = {IG_REAL_ROWS_1(clip), IG_WHOLE_ROWS(IG_ROW_1, clip)};
 
 /* Ends of the range of a loop's type, as the pair of limits that the loop reads. */
 static void widest(ig_dtype t, void *low, void *high) {
@@ -54,7 +52,7 @@ static ig_status take_limit(ig_call *c, size_t i, ig_dtype t, void *limit) {
 }
 
 static ig_status run_clip(ig_call *c) {
-    _Alignas(8) char limits[16];
+    _Alignas(8) char limits[sizeof(ig_params_f64)] = {0}; /* the low and the high one, of the loop's type */
     const ig_loop *loop = ig_loop_pick(loops, IG_COUNT_OF(loops), c->in[0]->dtype);
     if (!loop) return ig_call_no_kernel(c, c->in[0]->dtype);
     ig_dtype t = loop->out;

@@ -37,30 +37,29 @@ ig_status ig_binary_operands(ig_call *c, ig_operand *in, int64_t dims[IG_MAX_RAN
     IG_ELEMENTWISE(symbol, text, since, flags, infer, run_##symbol)
 
 /* Rows of a table: a loop whose inputs have type T, and whose output has it too or is true or false. */
-#define IG_ROW_1(fn, T)                                                                                                        \
-    {                                                                                                                          \
-        fn, T, { T }                                                                                                           \
-    }
-#define IG_ROW_2(fn, T)                                                                                                        \
-    {                                                                                                                          \
-        fn, T, { T, T }                                                                                                        \
-    }
-#define IG_ROW_1_BOOL(fn, T)                                                                                                   \
-    {                                                                                                                          \
-        fn, IG_BOOL, { T }                                                                                                     \
-    }
-#define IG_ROW_2_BOOL(fn, T)                                                                                                   \
-    {                                                                                                                          \
-        fn, IG_BOOL, { T, T }                                                                                                  \
-    }
+#define IG_ROW_1(fn, T)      IG_LOOP_ROW(fn, T, T)
+#define IG_ROW_2(fn, T)      IG_LOOP_ROW(fn, T, T, T)
+#define IG_ROW_1_BOOL(fn, T) IG_LOOP_ROW(fn, IG_BOOL, T)
+#define IG_ROW_2_BOOL(fn, T) IG_LOOP_ROW(fn, IG_BOOL, T, T)
 
 /* Rows for loops name_u8, name_i8, … */
 #define IG_UNSIGNED_ROWS(ROW, name)                                                                                            \
     ROW(name##_u8, IG_U8), ROW(name##_u16, IG_U16), ROW(name##_u32, IG_U32), ROW(name##_u64, IG_U64)
 #define IG_SIGNED_ROWS(ROW, name)                                                                                              \
     ROW(name##_i8, IG_I8), ROW(name##_i16, IG_I16), ROW(name##_i32, IG_I32), ROW(name##_i64, IG_I64)
-#define IG_REAL_ROWS(ROW, name)   ROW(name##_f32, IG_F32), ROW(name##_f64, IG_F64)
-#define IG_NUMBER_ROWS(ROW, name) IG_REAL_ROWS(ROW, name), IG_SIGNED_ROWS(ROW, name), IG_UNSIGNED_ROWS(ROW, name)
+
+/* Rows for both loops of a line of kernels/loops/loops.def. */
+#define IG_REAL_ROW(name, R, ...)                                                                                              \
+    { .out = R, .in = {__VA_ARGS__}, .real = IG_REAL_##name }
+#define IG_REAL_ROWS_1(name) IG_REAL_ROW(name##_f32, IG_F32, IG_F32), IG_REAL_ROW(name##_f64, IG_F64, IG_F64)
+#define IG_REAL_ROWS_2(name) IG_REAL_ROW(name##_f32, IG_F32, IG_F32, IG_F32), IG_REAL_ROW(name##_f64, IG_F64, IG_F64, IG_F64)
+#define IG_REAL_ROWS_3(name)                                                                                                   \
+    IG_REAL_ROW(name##_f32, IG_F32, IG_F32, IG_F32, IG_F32), IG_REAL_ROW(name##_f64, IG_F64, IG_F64, IG_F64, IG_F64)
+
+/* Rows for loops name_f32 and name_f64 of the file. */
+#define IG_F32_F64_ROWS(ROW, name) ROW(name##_f32, IG_F32), ROW(name##_f64, IG_F64)
+#define IG_WHOLE_ROWS(ROW, name)   IG_SIGNED_ROWS(ROW, name), IG_UNSIGNED_ROWS(ROW, name)
+#define IG_NUMBER_ROWS(ROW, name)  IG_F32_F64_ROWS(ROW, name), IG_WHOLE_ROWS(ROW, name)
 
 /* Loops for all types of a kind. */
 #define IG_UNSIGNED_LOOPS_2(name, expr)                                                                                        \
@@ -73,15 +72,11 @@ ig_status ig_binary_operands(ig_call *c, ig_operand *in, int64_t dims[IG_MAX_RAN
     IG_LOOP_2(name##_i16, int16_t, int16_t, int16_t, expr)                                                                     \
     IG_LOOP_2(name##_i32, int32_t, int32_t, int32_t, expr)                                                                     \
     IG_LOOP_2(name##_i64, int64_t, int64_t, int64_t, expr)
-#define IG_REAL_LOOPS_2(name, expr)                                                                                            \
-    IG_LOOP_2(name##_f32, float, float, float, expr)                                                                           \
-    IG_LOOP_2(name##_f64, double, double, double, expr)
-#define IG_NUMBER_LOOPS_2(name, expr)                                                                                          \
-    IG_UNSIGNED_LOOPS_2(name, expr)                                                                                            \
-    IG_SIGNED_LOOPS_2(name, expr)                                                                                              \
-    IG_REAL_LOOPS_2(name, expr)
-#define IG_REAL_LOOPS_1(name, expr)                                                                                            \
+#define IG_F32_F64_LOOPS_1(name, expr)                                                                                         \
     IG_LOOP_1(name##_f32, float, float, expr)                                                                                  \
     IG_LOOP_1(name##_f64, double, double, expr)
+#define IG_WHOLE_LOOPS_2(name, expr)                                                                                           \
+    IG_UNSIGNED_LOOPS_2(name, expr)                                                                                            \
+    IG_SIGNED_LOOPS_2(name, expr)
 
 #endif

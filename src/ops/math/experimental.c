@@ -6,8 +6,8 @@
 
 IG_LOOP_3(scale_f32, float, float, float, float, x *y + z)
 IG_LOOP_3(scale_f64, double, double, double, double, x *y + z)
-static const ig_loop scale_loops[] = {{scale_f32, IG_F32, {IG_F32, IG_F32, IG_F32}},
-                                      {scale_f64, IG_F64, {IG_F64, IG_F64, IG_F64}}};
+static const ig_loop scale_loops[] = {IG_LOOP_ROW(scale_f32, IG_F32, IG_F32, IG_F32, IG_F32),
+                                      IG_LOOP_ROW(scale_f64, IG_F64, IG_F64, IG_F64, IG_F64)};
 
 static ig_status run_image_scaler(ig_call *c) {
     size_t n;

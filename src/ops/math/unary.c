@@ -1,6 +1,7 @@
 /* Functions of one number: Neg to Atanh. */
-#include "ops/loops/real.h"
 #include "ops/math/elementwise.h"
+
+#include <math.h>
 
 /* ------------------------------------------------------------------------------------------------- signs, all numbers */
 
@@ -19,19 +20,15 @@
 #define NEGATIVE(x) (0 - (uint64_t)(x))
 
 SIGNED_LOOPS_1(neg, NEGATIVE(x))
-IG_REAL_LOOPS_1(neg, -x)
-static const ig_loop neg_loops[] = {IG_REAL_ROWS(IG_ROW_1, neg), IG_SIGNED_ROWS(IG_ROW_1, neg)};
+static const ig_loop neg_loops[] = {IG_REAL_ROWS_1(neg), IG_SIGNED_ROWS(IG_ROW_1, neg)};
 
 UNSIGNED_LOOPS_1(abs, x)
 SIGNED_LOOPS_1(abs, x < 0 ? NEGATIVE(x) : (uint64_t)x)
-IG_LOOP_1(abs_f32, float, float, fabsf(x))
-IG_LOOP_1(abs_f64, double, double, fabs(x))
-static const ig_loop abs_loops[] = {IG_NUMBER_ROWS(IG_ROW_1, abs)};
+static const ig_loop abs_loops[] = {IG_REAL_ROWS_1(abs), IG_WHOLE_ROWS(IG_ROW_1, abs)};
 
 UNSIGNED_LOOPS_1(sign, x > 0)
 SIGNED_LOOPS_1(sign, (x > 0) - (x < 0))
-IG_REAL_LOOPS_1(sign, x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x)
-static const ig_loop sign_loops[] = {IG_NUMBER_ROWS(IG_ROW_1, sign)};
+static const ig_loop sign_loops[] = {IG_REAL_ROWS_1(sign), IG_WHOLE_ROWS(IG_ROW_1, sign)};
 
 static ig_dim content_neg(ig_syms *syms, ig_dim x) { return ig_dim_sub(syms, ig_dim_of(0), x); }
 static ig_dim content_abs(ig_syms *syms, ig_dim x) {
@@ -51,28 +48,25 @@ IG_UNARY_OP(neg, "Neg", 1, IG_OP_INPLACE, infer_neg, neg_loops, 0)
 IG_UNARY_OP(abs, "Abs", 1, IG_OP_INPLACE, infer_abs, abs_loops, 0)
 IG_UNARY_OP(sign, "Sign", 9, IG_OP_INPLACE, infer_sign, sign_loops, 0)
 
-/* ------------------------------------------------------------------------------------------- reals of few instructions */
+/* --------------------------------------------------------------------------------------------------------------- reals */
 
-#define SQRT(x) _Generic((x), float : sqrtf, double : sqrt)(x)
-
-#define REAL_OP(symbol, text, since, expr, grain)                                                                              \
-    IG_REAL_LOOPS_1(symbol, expr)                                                                                              \
-    static const ig_loop symbol##_loops[] = {IG_REAL_ROWS(IG_ROW_1, symbol)};                                                  \
+#define REAL_OP(symbol, text, since, grain)                                                                                    \
+    static const ig_loop symbol##_loops[] = {IG_REAL_ROWS_1(symbol)};                                                          \
     IG_UNARY_OP(symbol, text, since, IG_OP_INPLACE, ig_infer_same, symbol##_loops, grain)
 
-REAL_OP(round, "Round", 11, IG_ROUND(x), 0)
-REAL_OP(floor, "Floor", 1, IG_ROUND(x) - (IG_ROUND(x) > x), 0)
-REAL_OP(ceil, "Ceil", 1, -(IG_ROUND(-x) - (IG_ROUND(-x) > -x)), 0)
-REAL_OP(sqrt, "Sqrt", 1, SQRT(x), 0)
-REAL_OP(reciprocal, "Reciprocal", 1, 1 / x, 0)
-
-/* ---------------------------------------------------------------------------------------------------- transcendentals */
+REAL_OP(round, "Round", 11, 0)
+REAL_OP(floor, "Floor", 1, 0)
+REAL_OP(ceil, "Ceil", 1, 0)
+REAL_OP(sqrt, "Sqrt", 1, 0)
+REAL_OP(reciprocal, "Reciprocal", 1, 0)
+REAL_OP(exp, "Exp", 1, IG_GRAIN_HEAVY)
+REAL_OP(tanh, "Tanh", 1, IG_GRAIN_HEAVY)
 
 #define LIBM_OP(symbol, text, since, fn)                                                                                       \
-    REAL_OP(symbol, text, since, _Generic((x), float : fn##f, double : fn)(x), IG_GRAIN_HEAVY)
+    IG_F32_F64_LOOPS_1(symbol, _Generic((x), float : fn##f, double : fn)(x))                                                   \
+    static const ig_loop symbol##_loops[] = {IG_F32_F64_ROWS(IG_ROW_1, symbol)};                                               \
+    IG_UNARY_OP(symbol, text, since, IG_OP_INPLACE, ig_infer_same, symbol##_loops, IG_GRAIN_HEAVY)
 
-REAL_OP(exp, "Exp", 1, IG_EXP(x), IG_GRAIN_HEAVY)
-REAL_OP(tanh, "Tanh", 1, IG_TANH(x), IG_GRAIN_HEAVY)
 LIBM_OP(log, "Log", 1, log)
 LIBM_OP(sin, "Sin", 7, sin)
 LIBM_OP(cos, "Cos", 7, cos)
@@ -87,8 +81,7 @@ LIBM_OP(acosh, "Acosh", 9, acosh)
 LIBM_OP(atanh, "Atanh", 9, atanh)
 
 /* Erf took whole numbers in opset 9: the result as a float, truncated. */
-IG_REAL_LOOPS_1(erf, IG_ERF(x))
-static const ig_loop erf_loops[] = {IG_REAL_ROWS(IG_ROW_1, erf)};
+static const ig_loop erf_loops[] = {IG_REAL_ROWS_1(erf)};
 
 static ig_status run_erf(ig_call *c) {
     if (!ig_dtype_is_int(c->in[0]->dtype)) return ig_loop_call(c, erf_loops, IG_COUNT_OF(erf_loops), NULL, IG_GRAIN_HEAVY);

@@ -1,18 +1,13 @@
 /* Max, Min, Sum, Mean of one or more inputs. A NaN among floats is the maximum and the minimum. */
 #include "ops/math/elementwise.h"
 
-IG_UNSIGNED_LOOPS_2(max, x > y ? x : y)
-IG_SIGNED_LOOPS_2(max, x > y ? x : y)
-IG_REAL_LOOPS_2(max, ((x > y) | (x != x)) ? x : y)
-static const ig_loop max_loops[] = {IG_NUMBER_ROWS(IG_ROW_2, max)};
+IG_WHOLE_LOOPS_2(max, x > y ? x : y)
+static const ig_loop max_loops[] = {IG_REAL_ROWS_2(max), IG_WHOLE_ROWS(IG_ROW_2, max)};
 
-IG_UNSIGNED_LOOPS_2(min, x < y ? x : y)
-IG_SIGNED_LOOPS_2(min, x < y ? x : y)
-IG_REAL_LOOPS_2(min, ((x < y) | (x != x)) ? x : y)
-static const ig_loop min_loops[] = {IG_NUMBER_ROWS(IG_ROW_2, min)};
+IG_WHOLE_LOOPS_2(min, x < y ? x : y)
+static const ig_loop min_loops[] = {IG_REAL_ROWS_2(min), IG_WHOLE_ROWS(IG_ROW_2, min)};
 
-IG_REAL_LOOPS_2(add, x + y)
-static const ig_loop add_loops[] = {IG_REAL_ROWS(IG_ROW_2, add)};
+static const ig_loop add_loops[] = {IG_REAL_ROWS_2(add)};
 
 IG_LOOP_1P(scale_f32, float, float, double, x *(float)p)
 IG_LOOP_1P(scale_f64, double, double, double, x *p)

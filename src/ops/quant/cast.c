@@ -57,6 +57,7 @@ typedef enum direction { UP, DOWN, NEAREST } direction;
 typedef struct cast_job {
     const ig_tensor *from;
     ig_tensor *to;
+    const ig_loops *loops;
     bool saturate;
     direction direction; /* of rounding to powers of two */
 } cast_job;
@@ -92,7 +93,7 @@ enum { UNIT = 4096 }; /* elements of a range: a multiple of 8, so that packed el
 static void convert_range(void *arg, size_t begin, size_t end) {
     const cast_job *j = arg;
     size_t first = begin * UNIT, n = ig_min_size(end * UNIT, j->from->count) - first;
-    ig_convert(j->from->dtype, j->from->data, first, j->to->dtype, j->to->data, first, n);
+    ig_convert_on(j->loops, j->from->dtype, j->from->data, first, j->to->dtype, j->to->data, first, n);
 }
 
 static void store_range(void *arg, size_t begin, size_t end) {
@@ -104,7 +105,7 @@ static void store_range(void *arg, size_t begin, size_t end) {
 static bool is_real(ig_dtype t) { return ig_dtype_number(t) != IG_NUMBER_NONE && ig_dtype_number(t) != IG_NUMBER_COMPLEX; }
 
 static ig_status run_cast(ig_call *c) {
-    cast_job j = {.from = c->in[0], .to = c->out[0], .saturate = true};
+    cast_job j = {.from = c->in[0], .to = c->out[0], .loops = ig_kernels_of(c->context)->loops, .saturate = true};
     if (!j.to) return IG_OK;
     if (ig_schema_attr_find(c->node->schema, "saturate")) j.saturate = ig_attr_int(c->node, "saturate") != 0;
     if (ig_attr_is(c->node, "round_mode", "down")) j.direction = DOWN;

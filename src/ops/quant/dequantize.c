@@ -2,19 +2,9 @@
 #include "ops/math/elementwise.h"
 #include "ops/quant/linear.h"
 
-IG_LOOP_3(from_u8, float, uint8_t, float, uint8_t, (float)(x - z) * y)
-IG_LOOP_3(from_i8, float, int8_t, float, int8_t, (float)(x - z) * y)
-IG_LOOP_3(from_u16, float, uint16_t, float, uint16_t, (float)(x - z) * y)
-IG_LOOP_3(from_i16, float, int16_t, float, int16_t, (float)(x - z) * y)
-IG_LOOP_3(from_i32, float, int32_t, float, int32_t, (float)((int64_t)x - z) * y)
-IG_LOOP_3(from_real, float, float, float, float, (x - z) * y)
-
-#define ROW(fn, T)                                                                                                             \
-    {                                                                                                                          \
-        fn, IG_F32, { T, IG_F32, T }                                                                                           \
-    }
-static const ig_loop loops[] = {ROW(from_u8, IG_U8),   ROW(from_i8, IG_I8),   ROW(from_u16, IG_U16),
-                                ROW(from_i16, IG_I16), ROW(from_i32, IG_I32), ROW(from_real, IG_F32)};
+#define ROW(name, T) IG_REAL_ROW(dequantize_##name, IG_F32, T, IG_F32, T)
+static const ig_loop loops[] = {ROW(u8, IG_U8),   ROW(i8, IG_I8),   ROW(u16, IG_U16),
+                                ROW(i16, IG_I16), ROW(i32, IG_I32), ROW(f32, IG_F32)};
 
 static ig_status infer(ig_infer *c) {
     ig_shape shape;

@@ -1,5 +1,5 @@
 /* DynamicQuantizeLinear: the scale and zero point that fit the input's range, zero included. */
-#include "ops/loops/real.h"
+#include "kernels/loops/real.h"
 #include "ops/math/elementwise.h"
 
 typedef struct range {
@@ -39,21 +39,17 @@ static range range_of(ig_call *c, const ig_tensor *x) {
     return all;
 }
 
-typedef struct params {
-    float scale, zero;
-} params;
-
-static inline float within(float v) { return v > 0 ? (v < 255 ? v : 255) : 0; }
-IG_LOOP_1P(quantize, uint8_t, float, params, (int32_t)within(ig_round_f32(x / p.scale) + p.zero))
-static const ig_loop loops[] = {{quantize, IG_U8, {IG_F32}}};
-
 static ig_status run(ig_call *c) {
+    static const ig_loop loop = IG_REAL_ROW(quantize_u8, IG_U8, IG_F32, IG_F32, IG_F32);
     range r = range_of(c, c->in[0]);
-    params p = {.scale = r.high == r.low ? 1 : (r.high - r.low) / 255};
-    p.zero = ig_round_f32(within(0 - r.low / p.scale));
-    if (c->n_out > 1 && c->out[1]) *(float *)c->out[1]->data = p.scale;
-    if (c->n_out > 2 && c->out[2]) *(uint8_t *)c->out[2]->data = (uint8_t)(int32_t)p.zero;
-    return ig_loop_call(c, loops, 1, &p, 0);
+    float scale = r.high == r.low ? 1 : (r.high - r.low) / 255, zero = ig_round_f32(ig_within(0 - r.low / scale, 0, 255));
+    if (c->n_out > 1 && c->out[1]) *(float *)c->out[1]->data = scale;
+    if (c->n_out > 2 && c->out[2]) *(uint8_t *)c->out[2]->data = (uint8_t)(int32_t)zero;
+    if (!c->out[0]) return IG_OK;
+    const ig_params_f32 limits = {.a = 0, .b = 255};
+    const ig_operand in[3] = {ig_operand_of(c->in[0]), {IG_F32, 0, NULL, &scale}, {IG_F32, 0, NULL, &zero}};
+    const ig_loop_job job = {.loop = &loop, .params = &limits, .out = ig_operand_of(c->out[0]), .in = in, .n_in = 3};
+    return ig_loop_run(c, &job);
 }
 
 static ig_status infer(ig_infer *c) {

@@ -1,6 +1,6 @@
 /* Elementwise operators of com.microsoft on 8-bit numbers with scales: QLinearAdd, QLinearMul, QLinearLeakyRelu,
  * QLinearSigmoid, QLinearWhere, MulInteger. One number tells the scale and zero point of a whole tensor. */
-#include "ops/loops/real.h"
+#include "kernels/loops/real.h"
 #include "ops/math/elementwise.h"
 
 typedef struct scaling {
@@ -124,7 +124,7 @@ typedef struct tables {
     uint8_t x[256], y[256];
 } tables;
 IG_LOOP_3P(pick, uint8_t, uint8_t, uint8_t, uint8_t, tables *, x ? p->x[y] : p->y[z])
-static const ig_loop pick_loop = {pick, IG_U8, {IG_BOOL, IG_U8, IG_U8}};
+static const ig_loop pick_loop = IG_LOOP_ROW(pick, IG_U8, IG_BOOL, IG_U8, IG_U8);
 
 static ig_status run_where(ig_call *c) {
     tables t, *look_in = &t;

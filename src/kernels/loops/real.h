@@ -4,8 +4,8 @@
  *
  * The polynomials are minimax fits (Lawson's reweighted least squares) of the relative error over the reduced range.
  */
-#ifndef IG_OPS_LOOPS_REAL_H
-#define IG_OPS_LOOPS_REAL_H
+#ifndef IG_KERNELS_LOOPS_REAL_H
+#define IG_KERNELS_LOOPS_REAL_H
 
 #include "base/def.h"
 
@@ -110,6 +110,9 @@ static inline double ig_round_f64(double x) {
     return a < 0x1p52 ? copysign((a + 0x1p52) - 0x1p52, x) : x;
 }
 
+/* NaN becomes the low end. */
+static inline float ig_within(float v, float low, float high) { return v > low ? (v < high ? v : high) : low; }
+
 /* The same expression for float and double. */
 #define IG_OF(x, constant) ((__typeof__((x) + 0))(constant)) /* a constant of x's type */
 #define IG_ROUND(x)        _Generic((x), float : ig_round_f32, double : ig_round_f64)(x)
@@ -119,5 +122,17 @@ static inline double ig_round_f64(double x) {
 #define IG_SIGMOID(x)      _Generic((x), float : ig_sigmoid_f32, double : ig_sigmoid_f64)(x)
 #define IG_SOFTPLUS(x)     _Generic((x), float : ig_softplus_f32, double : ig_softplus_f64)(x)
 #define IG_MISH(x)         _Generic((x), float : ig_mish_f32, double : ig_mish_f64)(x)
+
+#define IG_SQRT(x)  _Generic((x), float : sqrtf, double : sqrt)(x)
+#define IG_ABS(x)   _Generic((x), float : fabsf, double : fabs)(x)
+#define IG_FLOOR(x) (IG_ROUND(x) - (IG_ROUND(x) > (x)))
+
+#define IG_POSITIVE(x)  ((x) < 0 ? 0 : (x)) /* keeps NaN */
+#define IG_NEGATIVE(x)  ((x) > 0 ? 0 : (x))
+#define IG_BETWEEN(x)   ((x) < 0 ? 0 : (x) > 1 ? 1 : (x))
+#define IG_GELU(x)      ((x) / 2 * (1 + IG_ERF((x)*IG_OF(x, 0x1.6a09e667f3bcdp-1))))
+#define IG_TANH_GELU(x) ((x) / 2 * (1 + IG_TANH(IG_OF(x, 0x1.9884533d43651p-1) * ((x) + IG_OF(x, 0.044715) * (x) * (x) * (x)))))
+/* With the rounded constants of com.microsoft. */
+#define IG_FAST_GELU(x) ((x) / 2 * (1 + IG_TANH((x) * (IG_OF(x, 0.797885) + IG_OF(x, 0.035677) * (x) * (x)))))
 
 #endif
