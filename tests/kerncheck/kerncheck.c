@@ -15,6 +15,7 @@ static const struct check {
     {"gemm", kc_check_gemm, kc_time_gemm},
     {"conv", kc_check_conv, kc_time_conv},
     {"igemm", kc_check_igemm, kc_time_igemm},
+    {"loops", kc_check_loops, kc_time_loops},
 };
 
 enum { CANARY = 64 };

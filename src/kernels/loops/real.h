@@ -49,6 +49,21 @@ static inline float ig_log1p_unit_f32(float x) {
     return 2 * s + s * q * p;
 }
 
+/* x = 2^e m with m in [sqrt(1/2), sqrt(2)): log(x) = e log(2) + 2 artanh((m - 1) / (m + 1)). */
+static inline float ig_log_f32(float x) {
+    bool tiny = x < 0x1p-126f;
+    uint32_t bits = ig_f32_bits(tiny ? x * 0x1p23f : x) - 0x3F3504F3u; /* of sqrt(1/2) */
+    float e = (float)((int32_t)bits >> 23) - (tiny ? 23 : 0);
+    float m = ig_bits_f32((bits & 0x7FFFFFu) + 0x3F3504F3u), s = (m - 1) / (m + 1), q = s * s, p = 0x1.f17472p-3f;
+    p = p * q + 0x1.b6e682p-3f;
+    p = p * q + 0x1.2508b4p-2f;
+    p = p * q + 0x1.9996bp-2f;
+    p = p * q + 0x1.555558p-1f;
+    float r = e * 0x1.62ep-1f + (2 * s + (s * q * p + e * 0x1.0bfbe8p-15f));
+    r = x > 0 ? r : x == 0 ? -INFINITY : NAN;
+    return x == INFINITY ? x : r;
+}
+
 static inline float ig_tanh_f32(float x) {
     float a = fabsf(x), s = x * x, p = -0x1.7560f6p-8f;
     p = p * s + 0x1.520ae6p-6f;
@@ -117,6 +132,7 @@ static inline float ig_within(float v, float low, float high) { return v > low ?
 #define IG_OF(x, constant) ((__typeof__((x) + 0))(constant)) /* a constant of x's type */
 #define IG_ROUND(x)        _Generic((x), float : ig_round_f32, double : ig_round_f64)(x)
 #define IG_EXP(x)          _Generic((x), float : ig_exp_f32, double : exp)(x)
+#define IG_LOG(x)          _Generic((x), float : ig_log_f32, double : log)(x)
 #define IG_TANH(x)         _Generic((x), float : ig_tanh_f32, double : tanh)(x)
 #define IG_ERF(x)          _Generic((x), float : ig_erf_f32, double : erf)(x)
 #define IG_SIGMOID(x)      _Generic((x), float : ig_sigmoid_f32, double : ig_sigmoid_f64)(x)

@@ -21,7 +21,7 @@ typedef struct work {
     lane *in;
     size_t n_in, n_dims, total;
     size_t *dims;  /* innermost first */
-    bool buffered; /* blocks instead of whole runs */
+    bool buffered; /* blocks instead of whole rows */
     ig_dtype out_to;
     size_t out_size;
     ig_loop_fn fn;
@@ -198,23 +198,68 @@ static void run_fold(const work *w, size_t at, size_t n, void *out, block *buffe
     if (m->finish) m->finish(m->params, n, out, in, step);
 }
 
-static void run_range(void *arg, size_t begin, size_t end) {
-    const work *w = arg;
+/* Runs of the innermost dim, straight from and to the tensors. */
+static void run_rows(const work *w, size_t at, size_t end) {
+    size_t coords[IG_MAX_RANK], offset[IG_LOOP_IN], step[IG_LOOP_IN], rest = at;
+    const void *in[IG_LOOP_IN];
+    for (size_t d = 0; d < w->n_dims; d++) {
+        coords[d] = rest % w->dims[d];
+        rest /= w->dims[d];
+    }
+    for (size_t k = 0; k < w->n_in; k++) {
+        offset[k] = offset_of(w, &w->in[k], at);
+        step[k] = w->in[k].stride[0];
+    }
+    for (size_t n; at < end; at += n) {
+        n = ig_min_size(end - at, w->dims[0] - coords[0]);
+        for (size_t k = 0; k < w->n_in; k++) {
+            in[k] = w->in[k].data + offset[k] * w->in[k].size;
+            offset[k] -= coords[0] * step[k];
+        }
+        w->fn(w->map->params, n, (char *)w->map->out.data + at * w->out_size, in, step);
+        coords[0] = 0;
+        for (size_t d = 1; d < w->n_dims; d++) {
+            bool carry = ++coords[d] == w->dims[d];
+            if (carry) coords[d] = 0;
+            for (size_t k = 0; k < w->n_in; k++)
+                offset[k] += w->in[k].stride[d] - (carry ? w->in[k].stride[d] * w->dims[d] : 0);
+            if (!carry) break;
+        }
+    }
+}
+
+/* Blocks of results that go through buffers. */
+static void run_blocks(const work *w, size_t at, size_t end) {
     const ig_loop_job *m = w->map;
     block buffers[IG_LOOP_IN], result;
-    begin *= BLOCK; /* ranges are given in blocks, so that elements smaller than a byte of different threads share none */
-    end = ig_min_size(end * BLOCK, w->total);
-    for (size_t at = begin, n; at < end; at += n) {
-        n = end - at;
-        if (w->buffered)
-            n = ig_min_size(n, BLOCK);
-        else if (w->n_dims > 1)
-            n = ig_min_size(n, w->dims[0] - at % w->dims[0]);
-        bool direct = w->out_to == m->out.dtype;
+    bool direct = w->out_to == m->out.dtype;
+    for (size_t n; at < end; at += n) {
+        n = ig_min_size(end - at, BLOCK);
         void *out = direct ? (char *)m->out.data + at * w->out_size : result.bytes;
         (m->fold ? run_fold : run_loop)(w, at, n, out, buffers);
         if (!direct) ig_convert_on(w->loops, w->out_to, result.bytes, 0, m->out.dtype, m->out.data, at, n);
     }
+}
+
+/* Ranges are given in blocks, so that elements smaller than a byte of different threads share none. */
+static void run_range(void *arg, size_t begin, size_t end) {
+    const work *w = arg;
+    (w->buffered ? run_blocks : run_rows)(w, begin * BLOCK, ig_min_size(end * BLOCK, w->total));
+}
+
+/* A small operand that all rows share is converted once. */
+static bool widen_shared(work *w, ig_call *c, lane *in) {
+    size_t count = 1;
+    if (in->from == in->to || in->whole) return true;
+    for (size_t d = 0; d < w->n_dims; d++) count *= in->stride[d] ? w->dims[d] : 1;
+    if (count > w->total / 4 + 1) return true;
+    void *data = ig_call_scratch(c, count * ig_dtype_bytes(in->to));
+    if (!data) return false;
+    ig_convert_on(w->loops, in->from, in->data, 0, in->to, data, 0, count);
+    in->data = data;
+    in->from = in->to;
+    in->size = ig_dtype_bytes(in->to);
+    return true;
 }
 
 static bool prepare(work *w, ig_call *c) {
@@ -226,17 +271,19 @@ static bool prepare(work *w, ig_call *c) {
     w->n_in = m->n_in;
     w->out_to = m->loop->out;
     w->out_size = ig_dtype_bytes(w->out_to);
-    w->buffered = m->fold || w->out_to != m->out.dtype;
     for (size_t k = 0; k < m->n_in; k++) {
         const ig_operand *o = &m->in[k];
         w->in[k] = (lane){
             .data = o->data, .from = o->dtype, .to = m->loop->in[m->fold && k ? 1 : k], .size = ig_dtype_bytes(o->dtype)};
-        w->buffered |= w->in[k].from != w->in[k].to;
     }
     memset(strides, 0, m->n_in * IG_MAX_RANK * sizeof *strides);
     fold_dims(w, strides);
     if (!w->n_dims) w->dims[w->n_dims++] = 1;
-    w->buffered |= w->n_dims > 1 && w->dims[0] < SHORT;
+    w->buffered = m->fold || w->out_to != m->out.dtype || (w->n_dims > 1 && w->dims[0] < SHORT);
+    for (size_t k = 0; k < m->n_in; k++) {
+        if (!widen_shared(w, c, &w->in[k])) return false;
+        w->buffered |= w->in[k].from != w->in[k].to;
+    }
     return true;
 }
 

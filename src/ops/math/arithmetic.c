@@ -17,6 +17,8 @@ WRAPPING_LOOPS(add, +)
 WRAPPING_LOOPS(sub, -)
 WRAPPING_LOOPS(mul, *)
 
+/* Division in 32 bits is the faster one. */
+static inline int32_t quotient_32(int32_t x, int32_t y) { return y == 0 ? 0 : y == -1 ? (int32_t)(0 - (uint32_t)x) : x / y; }
 static inline int64_t quotient(int64_t x, int64_t y) { return y == 0 ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y; }
 static inline int64_t remainder_of(int64_t x, int64_t y) { return y == 0 || y == -1 ? 0 : x % y; }
 /* With the sign of y. */
@@ -36,7 +38,10 @@ static inline float modulo_f32(float x, float y) {
 }
 
 IG_UNSIGNED_LOOPS_2(div, y == 0 ? 0 : x / y)
-IG_SIGNED_LOOPS_2(div, quotient(x, y))
+IG_LOOP_2(div_i8, int8_t, int8_t, int8_t, quotient_32(x, y))
+IG_LOOP_2(div_i16, int16_t, int16_t, int16_t, quotient_32(x, y))
+IG_LOOP_2(div_i32, int32_t, int32_t, int32_t, quotient_32(x, y))
+IG_LOOP_2(div_i64, int64_t, int64_t, int64_t, quotient(x, y))
 static const ig_loop div_loops[] = {IG_REAL_ROWS_2(div), IG_WHOLE_ROWS(IG_ROW_2, div)};
 
 IG_UNSIGNED_LOOPS_2(mod, y == 0 ? 0 : x % y)

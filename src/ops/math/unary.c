@@ -60,6 +60,7 @@ REAL_OP(ceil, "Ceil", 1, 0)
 REAL_OP(sqrt, "Sqrt", 1, 0)
 REAL_OP(reciprocal, "Reciprocal", 1, 0)
 REAL_OP(exp, "Exp", 1, IG_GRAIN_HEAVY)
+REAL_OP(log, "Log", 1, IG_GRAIN_HEAVY)
 REAL_OP(tanh, "Tanh", 1, IG_GRAIN_HEAVY)
 
 #define LIBM_OP(symbol, text, since, fn)                                                                                       \
@@ -67,7 +68,6 @@ REAL_OP(tanh, "Tanh", 1, IG_GRAIN_HEAVY)
     static const ig_loop symbol##_loops[] = {IG_F32_F64_ROWS(IG_ROW_1, symbol)};                                               \
     IG_UNARY_OP(symbol, text, since, IG_OP_INPLACE, ig_infer_same, symbol##_loops, IG_GRAIN_HEAVY)
 
-LIBM_OP(log, "Log", 1, log)
 LIBM_OP(sin, "Sin", 7, sin)
 LIBM_OP(cos, "Cos", 7, cos)
 LIBM_OP(tan, "Tan", 7, tan)
