@@ -1,7 +1,7 @@
 /* The loops of loops.def as plain C, which the compiler turns into vectors of the instruction set at hand, and a descriptor
  * named IG_LOOPS_VARIANT. */
 #include "kernels/loops/loops.h"
-#include "kernels/loops/real.h"
+#include "ops/loops/real.h"
 
 #if defined(__F16C__)
 #include <immintrin.h>

@@ -1,5 +1,5 @@
 /* Elementwise operators of com.microsoft with several inputs. */
-#include "kernels/loops/real.h"
+#include "ops/loops/real.h"
 #include "ops/math/elementwise.h"
 
 #define MS_OP(symbol, text, flags_, infer_, run_)                                                                              \

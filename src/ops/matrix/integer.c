@@ -1,6 +1,6 @@
 #include "ops/matrix/integer.h"
 
-#include "kernels/loops/real.h"
+#include "ops/loops/real.h"
 
 #include <math.h>
 

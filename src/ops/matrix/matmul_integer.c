@@ -2,7 +2,7 @@
  * DynamicQuantizeMatMul, QGemm and MatMulInteger16. */
 #include "ops/matrix/integer.h"
 
-#include "kernels/loops/real.h"
+#include "ops/loops/real.h"
 #include "ops/nn/reals.h"
 
 static const ig_tensor *input(const ig_call *c, size_t i) { return i < c->n_in ? c->in[i] : NULL; }

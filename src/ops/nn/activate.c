@@ -1,7 +1,7 @@
 #include "ops/nn/activate.h"
 
 #include "ops/loops/map.h"
-#include "kernels/loops/real.h"
+#include "ops/loops/real.h"
 
 static const struct name {
     const char *name;

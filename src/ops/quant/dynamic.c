@@ -1,5 +1,5 @@
 /* DynamicQuantizeLinear: the scale and zero point that fit the input's range, zero included. */
-#include "kernels/loops/real.h"
+#include "ops/loops/real.h"
 #include "ops/math/elementwise.h"
 
 typedef struct range {

@@ -1,6 +1,6 @@
 /* Elementwise operators of com.microsoft on 8-bit numbers with scales: QLinearAdd, QLinearMul, QLinearLeakyRelu,
  * QLinearSigmoid, QLinearWhere, MulInteger. One number tells the scale and zero point of a whole tensor. */
-#include "kernels/loops/real.h"
+#include "ops/loops/real.h"
 #include "ops/math/elementwise.h"
 
 typedef struct scaling {

@@ -4,8 +4,8 @@
  *
  * The polynomials are minimax fits (Lawson's reweighted least squares) of the relative error over the reduced range.
  */
-#ifndef IG_KERNELS_LOOPS_REAL_H
-#define IG_KERNELS_LOOPS_REAL_H
+#ifndef IG_OPS_LOOPS_REAL_H
+#define IG_OPS_LOOPS_REAL_H
 
 #include "base/def.h"
 
