@@ -32,10 +32,7 @@ REAL_LOOPS(f32, QUOTIENT)
 LOOPS(f16, quotient_f16)
 LOOPS(bf16, quotient_bf16)
 
-#define ROW(fn, T) IG_LOOP_ROW(fn, T, IG_F32, IG_F32, IG_F32)
-{
-    fn, T, { IG_F32, IG_F32, IG_F32 }
-}
+#define ROW(fn, T)   IG_LOOP_ROW(fn, T, IG_F32, IG_F32, IG_F32)
 #define HOT(name, T) IG_REAL_ROW(quantize_##name, T, IG_F32, IG_F32, IG_F32)
 #define REAL_ROWS(P) ROW(real_##P, IG_F32), ROW(code_##P, IG_U8)
 #define ROWS(P)                                                                                                                \
