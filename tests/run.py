@@ -2,8 +2,9 @@
 """The whole test suite: builds, runs every stage, prints a line per stage and last `N passed, M failed`.
 
 usage: tests/run.py [--long] [--stage NAME]...
-Stages: static (format, floors), unit (cmocka, release build), conformance (Python against onnx, in .venv), asan (unit and
-conformance again under AddressSanitizer and UndefinedBehaviorSanitizer), fuzz (libFuzzer, a minute in all).
+Stages: static (format, floors), unit (cmocka, release build), conformance (Python against onnx, in .venv), differential (operators
+against onnxruntime and onnx's reference), asan (unit and conformance again under AddressSanitizer and UndefinedBehaviorSanitizer),
+fuzz (libFuzzer, a minute in all).
 """
 import argparse
 import glob
@@ -87,9 +88,9 @@ def venv():
     return python
 
 
-def conformance_of(folder, count, env=None, select=()):
-    r = run([venv(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance", *select],
-            env={**os.environ, **(env or {}), "IGATA_BUILD": str(folder)}, timeout=3600)
+def pytest_of(folder, count, tests, env=None):
+    r = run([venv(), "-m", "pytest", "-q", "-p", "no:cacheprovider", tests],
+            env={**os.environ, **(env or {}), "IGATA_BUILD": str(folder), "IGATA_LIB": str(folder / "libigata.so")}, timeout=3600)
     words = r.stdout.strip().splitlines()[-1] if r.stdout.strip() else ""
     passed = sum(int(n) for n in re.findall(r"(\d+) passed", words))
     failed = sum(int(n) for n in re.findall(r"(\d+) (?:failed|error)", words))
@@ -101,13 +102,17 @@ def conformance_of(folder, count, env=None, select=()):
 
 
 def conformance(count, _):
-    conformance_of(build("release"), count)
+    pytest_of(build("release"), count, "tests/conformance")
+
+
+def differential(count, long):
+    pytest_of(build("release"), count, "tests/differential", {"IGATA_LONG": "1"} if long else None)
 
 
 def asan(count, _):
     folder = build("asan")
     unit_of(folder, count, ASAN)
-    conformance_of(folder, count, ASAN)
+    pytest_of(folder, count, "tests/conformance", ASAN)
 
 
 def fuzz(count, long):
@@ -126,7 +131,7 @@ def fuzz(count, long):
         count.add(r.returncode == 0, r.returncode != 0)
 
 
-STAGES = {"static": static, "unit": unit, "conformance": conformance, "asan": asan, "fuzz": fuzz}
+STAGES = {"static": static, "unit": unit, "conformance": conformance, "differential": differential, "asan": asan, "fuzz": fuzz}
 
 
 def main():

@@ -21,8 +21,8 @@ class Result:
         return json.loads(self.out)
 
 
-def program(path, *args, cwd=None, env=None):
-    r = subprocess.run([str(path), *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, timeout=120, cwd=cwd,
+def program(path, *args, cwd=None, env=None, timeout=120):
+    r = subprocess.run([str(path), *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, cwd=cwd,
                        env={**os.environ, **(env or {})})
     result = Result(r)
     assert r.returncode >= 0 and "Sanitizer" not in result.err and "runtime error:" not in result.err, result.err
