@@ -174,6 +174,18 @@ ig_status ig_call_like(ig_call *c, size_t i, size_t o) {
     return ig_call_fail(c, "input %zu has elements of type %s, %s is wanted", i, ig_dtypes[type].name, ig_dtypes[wanted].name);
 }
 
+ig_status ig_call_broadcasts(ig_call *c, const ig_tensor *x, const ig_tensor *y) {
+    bool fits = x->kind == IG_KIND_TENSOR && x->rank <= y->rank;
+    for (int k = 1; k <= x->rank && fits; k++) fits = x->dims[x->rank - k] == 1 || x->dims[x->rank - k] == y->dims[y->rank - k];
+    return fits ? IG_OK : ig_call_fail(c, "the inputs can't be broadcast to one shape");
+}
+
+ig_status ig_call_fits(ig_call *c, const ig_tensor *x, const ig_tensor *y, int except) {
+    bool fits = x->kind == IG_KIND_TENSOR && x->rank == y->rank;
+    for (int k = 0; k < x->rank && fits; k++) fits = k == except || x->dims[k] == y->dims[k];
+    return fits ? IG_OK : ig_call_fail(c, "the shapes of the inputs don't fit together");
+}
+
 ig_status ig_call_copy(ig_call *c, size_t i, size_t o) {
     IG_TRY(ig_call_like(c, i, o));
     const ig_tensor *x = c->in[i];

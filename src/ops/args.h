@@ -37,6 +37,10 @@ ig_status ig_call_copy(ig_call *c, size_t i, size_t o);
 ig_status ig_call_made(ig_call *c, size_t o);
 /* An error unless input i is a tensor with elements like those of output `o`. */
 ig_status ig_call_like(ig_call *c, size_t i, size_t o);
+/* An error unless the input can be broadcast to the output, or has its very dims along all axes but `except` (-1: along all).
+ * A plan may know an output's dims before those of all inputs: a kernel whose output follows from several inputs looks. */
+ig_status ig_call_broadcasts(ig_call *c, const ig_tensor *x, const ig_tensor *y);
+ig_status ig_call_fits(ig_call *c, const ig_tensor *x, const ig_tensor *y, int except);
 /* Says that output 0 has the content of input 0, as far as it is known, under this rank (0 or 1). */
 ig_status ig_infer_pass_ints(ig_infer *c, int rank);
 

@@ -219,3 +219,24 @@ def test_impossible(op, feeds, attrs, word):
     m, given = model(op, versions(op)[-1][0], feeds, attrs, 2 if op == "TopK" else 1)
     with pytest.raises(igata.Failure, match=word):
         igata.Session(m).run(given)
+
+
+@pytest.mark.parametrize("op,static,attrs,word", [
+    ("Concat", [np.zeros((2, 3), np.float32)], {"axis": 1}, "fit together"),
+    ("Expand", [ints(4, 3)], {}, "expanded"),
+    ("GatherElements", [np.zeros((7, 3), np.int64)], {"axis": 1}, "larger"),
+    ("GatherND", [np.zeros((7, 1), np.int64)], {"batch_dims": 1}, "batch dim"),
+    ("ScatterElements", [np.zeros((7, 3), np.int64), np.zeros((7, 3), np.float32)], {"axis": 1}, "larger"),
+    ("TensorScatter", [np.zeros((7, 2), np.float32)], {"axis": 1}, "differ"),
+])  # fmt: skip
+def test_sizes_that_turn_out_otherwise(op, static, attrs, word):
+    """The first input has 5 rows, which nobody knows before the run; the others say that it has another number."""
+    from compare import model_of
+    from onnx import helper
+
+    feeds = {"x": np.zeros((5, 3), np.float32), "keep": np.ones(5, bool)} | {f"s{i}": a for i, a in enumerate(static)}
+    infos = [(n, igata.NUMBERS[a.dtype], a.shape) for n, a in feeds.items()]
+    nodes = [helper.make_node("Compress", ["x", "keep"], ["d"], axis=0), helper.make_node(op, ["d", *list(feeds)[2:]], ["y"], **attrs)]
+    outputs = [helper.make_tensor_value_info("y", 1, None)]
+    with pytest.raises(igata.Failure, match=word):
+        igata.Session(model_of(nodes, infos, outputs, {"": 24})).run(feeds)

@@ -48,6 +48,9 @@ static ig_status run_gather_nd(ig_call *c) {
     int batch = (int)ig_attr_int(c->node, "batch_dims"), depth = (int)ig_tensor_dim(at, -1);
     int64_t steps[IG_MAX_RANK];
     lookup l = {.per_batch = 1};
+    for (int k = 0; k < batch; k++) {
+        if (x->dims[k] != at->dims[k]) return ig_call_fail(c, "batch dim %d of data and indices differ", k);
+    }
     IG_TRY(ig_cells_in(c, x, &from));
     IG_TRY(ig_cells_out(c, c->out[0], &to));
     l.block = l.batch_block = from.size;
@@ -121,6 +124,7 @@ static ig_status run_gather_elements(ig_call *c) {
     ig_cells from, to;
     IG_TRY(ig_call_like(c, 0, 0));
     IG_TRY(ig_call_axis(c, ig_attr_int(c->node, "axis"), l.x->rank, &l.axis));
+    IG_TRY(ig_call_inside(c, l.index, l.x, l.axis));
     IG_TRY(ig_call_indices(c, 1, l.x->dims[l.axis], &l.at));
     IG_TRY(ig_cells_in(c, l.x, &from));
     IG_TRY(ig_cells_out(c, c->out[0], &to));

@@ -50,6 +50,12 @@ ig_status ig_call_offsets(ig_call *c, size_t i, size_t groups, const int64_t *li
     return IG_OK;
 }
 
+ig_status ig_call_inside(ig_call *c, const ig_tensor *indices, const ig_tensor *x, int axis) {
+    bool inside = indices->kind == IG_KIND_TENSOR && indices->rank == x->rank;
+    for (int k = 0; k < x->rank && inside; k++) inside = k == axis || indices->dims[k] <= x->dims[k];
+    return inside ? IG_OK : ig_call_fail(c, "the indices have another rank or larger dims than the data");
+}
+
 /* A constant size makes each copy one instruction. */
 void ig_gather_blocks(char *to, const char *from, const int64_t *at, size_t n, size_t size) {
 #define ROW(s)                                                                                                                 \

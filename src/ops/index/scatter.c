@@ -139,6 +139,7 @@ static ig_status run_scatter_elements(ig_call *c) {
     int64_t steps[IG_MAX_RANK];
     IG_TRY(begin(c, &t));
     IG_TRY(ig_call_axis(c, ig_attr_int(c->node, "axis"), x->rank, &axis));
+    IG_TRY(ig_call_inside(c, index, x, axis));
     IG_TRY(ig_call_indices(c, 1, x->dims[axis], &at));
     if (index->count != c->in[2]->count)
         return ig_call_fail(c, "there are %zu indices and %zu updates", index->count, c->in[2]->count);
@@ -200,12 +201,12 @@ static ig_status run_scatter_nd(ig_call *c) {
     IG_TRY(begin(c, &t));
     if (index->kind != IG_KIND_TENSOR || index->rank < 1 || ig_tensor_dim(index, -1) > x->rank)
         return ig_call_fail(c, "the indices don't fit the data");
-    size_t depth = (size_t)ig_tensor_dim(index, -1), block = 1, n = 1;
+    size_t depth = (size_t)ig_tensor_dim(index, -1), block = 1, n = 1, places;
     ig_steps_of(x->rank, x->dims, steps);
     for (int k = (int)depth; k < x->rank; k++) block *= (size_t)x->dims[k];
     for (int k = 0; k < index->rank - 1; k++) n *= (size_t)index->dims[k];
-    if (n * block != c->in[2]->count)
-        return ig_call_fail(c, "%zu updates are given for %zu places", c->in[2]->count, n * block);
+    if (ig_mul_overflows(n, block, &places) || places != c->in[2]->count)
+        return ig_call_fail(c, "%zu updates are given for %zu places", c->in[2]->count, places);
     IG_TRY(ig_call_offsets(c, 1, depth, x->dims, steps, &at));
     for (size_t i = 0; i < n && block; i++) put(&t, (size_t)at[i], i * block, block);
     return finish(c, &t);

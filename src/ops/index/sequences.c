@@ -18,8 +18,9 @@ static ig_status infer_ngram(ig_infer *c) {
 static ig_status run_ngram(ig_call *c) {
     const ig_tensor *ids = c->in[0];
     IG_TRY(ig_call_copy(c, 1, 0));
-    if (ids->kind != IG_KIND_TENSOR || ids->dtype != IG_I64 || ids->rank != 2 || c->out[0]->dtype != IG_F32)
-        return ig_call_fail(c, "input_ids must be int64, scores float");
+    bool types = ids->kind == IG_KIND_TENSOR && ids->dtype == IG_I64 && c->out[0]->dtype == IG_F32;
+    if (!types || ids->rank != 2 || c->out[0]->rank != 2 || ids->dims[0] != c->out[0]->dims[0])
+        return ig_call_fail(c, "input_ids must be int64 [batch, length], scores float [batch, vocabulary]");
     int64_t n = ig_attr_int(c->node, "ngram_size"), length = ids->dims[1], vocabulary = c->out[0]->dims[1];
     for (int64_t b = 0; b < ids->dims[0]; b++) {
         const int64_t *row = (const int64_t *)ids->data + b * length, *tail = row + (length - (n - 1));

@@ -31,6 +31,7 @@ static ig_status run_tensor_scatter(ig_call *c) {
     IG_TRY(ig_call_like(c, 0, 0));
     IG_TRY(ig_call_like(c, 1, 0));
     IG_TRY(ig_call_axis(c, ig_attr_int(c->node, "axis"), x->rank, &axis));
+    IG_TRY(ig_call_fits(c, update, x, axis));
     IG_TRY(ig_call_list(c, NULL, 2, &at, &n));
     if (axis == 0 || (at && (int64_t)n != x->dims[0]))
         return ig_call_fail(c, "there isn't one write index for each batch entry");

@@ -72,6 +72,8 @@ static ig_status run_concat(ig_call *c) {
     for (size_t i = 0; i < c->n_in; i++) {
         const ig_tensor *x = c->in[i];
         IG_TRY(ig_call_like(c, i, 0));
+        IG_TRY(ig_call_fits(c, x, y, axis));
+        if (x->dims[axis] > y->dims[axis] - begin) return ig_call_fail(c, "the inputs are longer than the output");
         IG_TRY(ig_cells_in(c, x, &from));
         memcpy(r.dims, x->dims, (size_t)x->rank * sizeof *r.dims);
         ig_steps_of(x->rank, x->dims, r.from);

@@ -49,6 +49,7 @@ static ig_status run_expand(ig_call *c) {
     ig_cells from, to;
     IG_TRY(ig_call_like(c, 0, 0));
     IG_TRY(check_wanted(c, y));
+    IG_TRY(ig_call_broadcasts(c, x, y));
     IG_TRY(ig_cells_in(c, x, &from));
     IG_TRY(ig_cells_out(c, y, &to));
     ig_copy r = {.rank = y->rank};

@@ -75,6 +75,8 @@ static ig_status run_qlinear_concat(ig_call *c) {
         const ig_tensor *x = c->in[i];
         uint8_t table[256], *codes = ig_call_scratch(c, x->count);
         IG_TRY(ig_call_like(c, i, 0));
+        IG_TRY(ig_call_fits(c, x, y, axis));
+        if (x->dims[axis] > y->dims[axis] - begin) return ig_call_fail(c, "the inputs are longer than the output");
         IG_TRY(scaling_at(c, i + 1, i + 2, &from));
         if (!codes) return ig_oom(c->err);
         code_table(y->dtype, from, to, table);

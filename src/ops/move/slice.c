@@ -152,6 +152,9 @@ static ig_status run_slice(ig_call *c) {
         r.from[axis] *= k.step;
         r.dims[axis] = k.n;
     }
+    for (int k = 0; k < r.rank; k++) {
+        if (r.dims[k] != c->out[0]->dims[k]) return ig_call_fail(c, "axis %d isn't cut to the size it was planned for", k);
+    }
     ig_steps_of(r.rank, r.dims, r.to);
     if (to.count) ig_copy_region(c->threads, &r, to.size, to.data, from.data + begin * (int64_t)from.size);
     return ig_cells_done(c, c->out[0], &to);

@@ -1,4 +1,5 @@
 /* StringConcat (20), and StringConcat and StringEqual of ai.onnx.contrib: two tensors of strings, broadcast. */
+#include "ops/args.h"
 #include "ops/loops/copy.h"
 #include "ops/text/text.h"
 
@@ -9,6 +10,9 @@ static ig_status each_pair(ig_call *c, pair_fn fn) {
     IG_TRY(ig_call_strings(c, 1));
     const ig_tensor *x = c->in[0], *y = c->in[1], *z = c->out[0];
     int64_t x_steps[IG_MAX_RANK], y_steps[IG_MAX_RANK];
+    IG_TRY(ig_call_made(c, 0));
+    IG_TRY(ig_call_broadcasts(c, x, z));
+    IG_TRY(ig_call_broadcasts(c, y, z));
     ig_steps_broadcast(x->rank, x->dims, z->rank, x_steps);
     ig_steps_broadcast(y->rank, y->dims, z->rank, y_steps);
     for (size_t i = 0; i < z->count; i++) {
