@@ -69,6 +69,7 @@ static bool copy_const_parts(copier *c, ig_const *copy, const ig_const *k) {
     if (!dims || !ok) return false;
     if (k->rank) memcpy(dims, k->dims, (size_t)k->rank * sizeof *dims);
     copy->dims = dims;
+    copy->origin = copy_span(c, k->origin);
     copy->props = (ig_props){0};
     if (k->external) {
         ig_external *e = IG_NEW(arena, ig_external);

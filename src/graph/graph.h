@@ -56,8 +56,9 @@ typedef struct ig_const {
     const ig_external *external;
     ig_str doc;
     ig_props props;
-    ig_span wire; /* ONNX TensorProto or SparseTensorProto it was read from */
-    /* Decodes wire into tensor; set by the format that read it, NULL when tensor is there from the start. */
+    ig_span wire;   /* ONNX TensorProto or SparseTensorProto it was read from */
+    ig_span origin; /* what `decode` of another format goes by: plain bytes of that format's own */
+    /* Decodes wire or origin into tensor; set by the format that read it, NULL when tensor is there from the start. */
     ig_status (*decode)(ig_model *model, struct ig_const *c, ig_error *err);
 } ig_const;
 
@@ -263,6 +264,8 @@ bool ig_model_find(ig_model *model, ig_severity severity, const char *rule, cons
                    const char *format, ...) IG_PRINTF(6, 7);
 /* Keeps a buffer alive as long as the model, taking over the caller's reference. */
 bool ig_model_keep(ig_model *model, ig_buffer *buffer);
+/* The kept buffer in which the bytes at p lie; NULL when they lie in none. */
+ig_buffer *ig_model_buffer_of(const ig_model *model, const void *p);
 ig_name ig_model_intern(ig_model *model, ig_str text, bool *ok);
 /* Interned copy of a C string; NULL when memory runs out. */
 ig_name ig_model_name(ig_model *model, const char *text);

@@ -45,6 +45,15 @@ bool ig_model_keep(ig_model *m, ig_buffer *buffer) {
     return false;
 }
 
+ig_buffer *ig_model_buffer_of(const ig_model *m, const void *p) {
+    uintptr_t at = (uintptr_t)p;
+    for (size_t i = 0; i < m->buffers.n; i++) {
+        ig_buffer *b = m->buffers.items[i];
+        if (at >= (uintptr_t)b->data && at - (uintptr_t)b->data < b->size) return b;
+    }
+    return NULL;
+}
+
 bool ig_model_find(ig_model *m, ig_severity severity, const char *rule, const char *where, const char *hint, const char *format,
                    ...) {
     char raw[1024], clean[1024];

@@ -295,18 +295,9 @@ ig_status ig_onnx_sparse_content(ig_tensor **out, ig_context *context, ig_buffer
 
 /* ---- constants of a model ---- */
 
-ig_buffer *ig_onnx_buffer_of(const ig_model *m, const void *p) {
-    uintptr_t at = (uintptr_t)p;
-    for (size_t i = 0; i < m->buffers.n; i++) {
-        ig_buffer *b = m->buffers.items[i];
-        if (at >= (uintptr_t)b->data && at - (uintptr_t)b->data < b->size) return b;
-    }
-    return NULL;
-}
-
 static ig_status decode_wire(ig_model *m, ig_const *c, ig_arena *scratch, ig_error *err) {
     ig_pb_reader r = {scratch, c->wire.p, m->context->limits.depth, err};
-    ig_buffer *buffer = ig_onnx_buffer_of(m, c->wire.p);
+    ig_buffer *buffer = ig_model_buffer_of(m, c->wire.p);
     if (c->sparse) {
         ig_onnx_sparse s = {0};
         IG_TRY(ig_pb_read(&r, &ig_onnx_sparse_pb, c->wire, &s, NULL));

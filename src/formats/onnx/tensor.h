@@ -50,8 +50,6 @@ ig_onnx_sparse *ig_onnx_from_sparse(ig_arena *arena, const ig_tensor *tensor);
 /* The kind of the (first) value that an attribute holds; undefined when it holds none. */
 ig_attr_kind ig_onnx_attr_holds(const ig_onnx_attr *attr);
 
-/* The buffer of the model in which the bytes lie; NULL when they lie in none. */
-ig_buffer *ig_onnx_buffer_of(const ig_model *model, const void *p);
 /* ig_const.decode for constants that were read from a TensorProto or SparseTensorProto. */
 ig_status ig_onnx_decode_const(ig_model *model, ig_const *c, ig_error *err);
 

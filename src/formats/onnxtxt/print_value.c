@@ -105,7 +105,7 @@ static void put_content(ig_txt_out *o, const ig_onnx_tensor *t) {
     ig_tensor *content = NULL;
     ig_status status = ig_onnx_facts_of(&o->scratch, t, true, &f, NULL);
     if (status == IG_OK && f.place != IG_ONNX_OUTSIDE && (uint64_t)f.count <= o->most)
-        status = ig_onnx_content(&content, o->model->context, ig_onnx_buffer_of(o->model, t->head.wire.p), t, &f, NULL);
+        status = ig_onnx_content(&content, o->model->context, ig_model_buffer_of(o->model, t->head.wire.p), t, &f, NULL);
     if (status == IG_E_MEMORY) o->status = ig_oom(o->err);
     if (content) {
         put_elements(o, content);
