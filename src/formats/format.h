@@ -37,6 +37,8 @@ enum {
 typedef struct ig_format {
     const char *name, *title, *extensions; /* extensions: without dots, separated by spaces */
     uint32_t flags;
+    /* What people leave off paths: a path that doesn't exist is tried with it. NULL: nothing. */
+    const char *ending;
     /* How much the content looks like this format. Reads little of it and allocates nothing; the name is not its business. */
     int (*probe)(const ig_source *source);
     /* Fills an empty model. What can be decoded goes in, right or wrong; findings say what is wrong. NULL: can't read. */

@@ -123,9 +123,26 @@ static ig_status begin(ig_source *s, const ig_open_options *options, ig_error *e
     return ig_context_create(&s->context, NULL, err);
 }
 
+/* The path, or the one that was meant. NULL when memory runs out. */
+static const char *whole_path(ig_arena *arena, const char *path) {
+    if (ig_path_kind_of(path) != IG_PATH_MISSING) return path;
+    for (size_t i = 0; i < ig_formats_count; i++) {
+        if (!ig_formats[i]->ending) continue;
+        const char *longer = ig_arena_printf(arena, "%s%s", path, ig_formats[i]->ending);
+        if (!longer || ig_path_kind_of(longer) == IG_PATH_FILE) return longer;
+    }
+    return path;
+}
+
 static ig_status open_path(ig_model **out, ig_source *s, ig_error *err) {
     ig_arena scratch;
     ig_arena_init(&scratch, s->context);
+    const char *path = whole_path(&scratch, s->path);
+    if (!path) {
+        ig_arena_free(&scratch);
+        return ig_oom(err);
+    }
+    s->path = path;
     bool folder = ig_path_kind_of(s->path) == IG_PATH_FOLDER;
     s->folder = folder ? s->path : ig_path_folder(&scratch, s->path);
     ig_status status = s->folder ? IG_OK : ig_oom(err);
