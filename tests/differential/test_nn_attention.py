@@ -154,3 +154,65 @@ def test_rotary(interleaved, rank, dim):
         one("RotaryEmbedding", [x, positions, cos, sin], attrs, domain=MS)
     one("RotaryEmbedding", [x, cos, sin, ids], attrs, opset=23, oracle=reference_run)
     one("RotaryEmbedding", [x, tokens(rng, 2, 5, half), tokens(rng, 2, 5, half)], attrs, opset=23, oracle=reference_run)
+
+
+def group_query(rng, b, s, n, kv, d, past, most, lens, rotary, packed, extra=None, sink=False, dtype=np.float32):
+    q, k, v = tokens(rng, b, s, n * d), tokens(rng, b, s, kv * d), tokens(rng, b, s, kv * d)
+    total = s + past
+    caches = [tokens(rng, b, kv, most, d), tokens(rng, b, kv, most, d)] if most else [None, None]
+    inputs = [np.concatenate([q, k, v], 2) if packed else q, None if packed else k, None if packed else v, *caches,
+              np.asarray(lens, np.int32) - 1, np.array(total, np.int32)]  # fmt: skip
+    inputs += [tokens(rng, 64, d // 2), tokens(rng, 64, d // 2)] if rotary else [None, None]
+    inputs += [None, tokens(rng, *extra, s, total) if extra else None, tokens(rng, n) if sink else None]
+    return [i if i is None or i.dtype != np.float32 else i.astype(dtype) for i in inputs]
+
+
+@pytest.mark.parametrize("rotary", [0, 1])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("window,softcap", [(-1, 0.0), (3, 0.0), (-1, 5.0)])
+@pytest.mark.parametrize("b,s,past,most,lens", [(2, 5, 0, 0, [5, 5]), (2, 5, 0, 9, [5, 5]), (2, 1, 6, 9, [7, 7]), (2, 1, 6, 9, [7, 4]), (1, 3, 4, 7, [7]),
+                                                (1, 3, 4, 4, [7])])  # fmt: skip
+def test_group_query(rotary, packed, window, softcap, b, s, past, most, lens):
+    rng = np.random.default_rng(1)
+    inputs = group_query(rng, b, s, 6, 2, 16, past, most, lens, rotary, packed)
+    attrs = dict(num_heads=6, kv_num_heads=2, do_rotary=rotary, local_window_size=window, softcap=softcap, rotary_interleaved=packed)
+    m, feeds = model("GroupQueryAttention", inputs, attrs, domain=MS, outputs=3)
+
+    def oracle(*_):
+        y, k, v = ort_run(m, feeds)
+        return [y]
+
+    one("GroupQueryAttention", inputs, attrs, domain=MS, outputs=1, oracle=oracle)
+    if len(set(lens)) == 1 and most in (0, s + past):
+        one("GroupQueryAttention", inputs, attrs, domain=MS, outputs=3)
+
+
+@pytest.mark.parametrize("extra", [None, (2, 1), (1, 6)])
+@pytest.mark.parametrize("sink", [None, "smooth", "heads"])
+@pytest.mark.parametrize("qk", [0, 1, 2])
+def test_group_query_more(extra, sink, qk):
+    rng = np.random.default_rng(1)
+    inputs = group_query(rng, 2, 5, 6, 2, 16, 0, 0, [5, 5], 0, False, extra, sink == "heads")
+    attrs = dict(num_heads=6, kv_num_heads=2, qk_output=qk, **({"smooth_softmax": 1} if sink == "smooth" else {}))
+    if qk == 1:  # hidden scores are the oracle's own
+        inputs[5] = np.full(2, 4, np.int32)
+    m, feeds = model("GroupQueryAttention", inputs, attrs, domain=MS, outputs=4 if qk else 3)
+
+    def oracle(*_):
+        want = ort_run(m, feeds)
+        return want if qk != 1 else want[:3]
+
+    one("GroupQueryAttention", inputs, attrs, domain=MS, outputs=3 if qk != 2 else 4, oracle=oracle)
+
+
+@pytest.mark.parametrize("kind", ["PER_TENSOR", "PER_CHANNEL"])
+@pytest.mark.parametrize("bits", [8, 4])
+def test_group_query_quantized(kind, bits):
+    rng = np.random.default_rng(1)
+    inputs = group_query(rng, 1, 1, 6, 2, 16, 6, 9, [7], 0, False)
+    scale = (rng.random((1, 2, 1, 16) if kind == "PER_CHANNEL" else (1,)) * 0.01 + (0.02 if bits == 8 else 0.2)).astype(np.float32)
+    for i in (3, 4):
+        inputs[i] = rng.integers(-128, 128, (1, 2, 9, 16)).astype(np.int8) if bits == 8 else rng.integers(0, 256, (1, 2, 9, 8)).astype(np.uint8)
+    attrs = dict(num_heads=6, kv_num_heads=2, k_quant_type=kind, v_quant_type=kind, kv_cache_bit_width=bits)
+    m, feeds = model("GroupQueryAttention", inputs + [scale, scale], attrs, domain=MS, outputs=3)
+    one("GroupQueryAttention", inputs + [scale, scale], attrs, domain=MS, outputs=1, oracle=lambda *_: ort_run(m, feeds)[:1], atol=1e-3)
