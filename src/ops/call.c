@@ -128,10 +128,14 @@ uint64_t ig_call_seed(ig_call *c) { return c->env->seed; }
 ig_status ig_step_infer(const ig_op *op, const ig_node *node, const ig_type *const *in, const ig_tensor *const *data,
                         const ig_type **out, ig_arena *arena, ig_error *err) {
     for (uint32_t i = 0; i < node->n_out; i++) out[i] = NULL;
-    if (!op->infer) return IG_OK;
+    ig_status status = ig_node_accepts(node, in, data, err);
+    if (status != IG_OK || !op->infer) {
+        if (status != IG_OK) ig_error_at_node(err, node);
+        return status;
+    }
     ig_infer c = {
         .node = node, .n_in = node->n_in, .n_out = node->n_out, .in = in, .data = data, .out = out, .arena = arena, .err = err};
-    ig_status status = op->infer(&c);
+    status = op->infer(&c);
     if (status != IG_OK) ig_error_at_node(err, node);
     return status;
 }

@@ -26,8 +26,11 @@ typedef struct ig_call_env {
     void *frame;   /* whose graphs `graph` runs */
 } ig_call_env;
 
-/* Infers the outputs of one node from concrete types. in, data: n_in entries (NULL: unknown). out: n_out entries, set to types
- * in the arena or NULL where nothing is known. Errors name the node. */
+/* IG_E_INPUT when the node has another number of inputs or outputs than its operator, inputs of a kind it doesn't know, or
+ * different element types where it wants one. in, data: n_in entries, NULL where nothing is known. */
+ig_status ig_node_accepts(const ig_node *node, const ig_type *const *in, const ig_tensor *const *data, ig_error *err);
+/* Infers the outputs of one node from concrete types, after ig_node_accepts. in, data: n_in entries (NULL: unknown). out: n_out
+ * entries, set to types in the arena or NULL where nothing is known. Errors name the node. */
 ig_status ig_step_infer(const ig_op *op, const ig_node *node, const ig_type *const *in, const ig_tensor *const *data,
                         const ig_type **out, ig_arena *arena, ig_error *err);
 /* Calls a kernel whose outputs `out` (n_out; planned tensors or NULL) are made as far as shapes are known: makes the missing
