@@ -94,6 +94,23 @@ static ig_const *copy_const(copier *c, const ig_const *k) {
     return copy;
 }
 
+static const ig_quant *copy_quant(copier *c, const ig_quant *q) {
+    if (c->same_model || !q) return q;
+    ig_arena *arena = &c->model->arena;
+    ig_quant *copy = IG_NEW(arena, ig_quant);
+    float *scales = IG_NEW_ARRAY(arena, float, q->n);
+    int64_t *zero_points = q->zero_points ? IG_NEW_ARRAY(arena, int64_t, q->n) : NULL;
+    if (!copy || !scales || (q->zero_points && !zero_points)) {
+        c->failed = true;
+        return NULL;
+    }
+    *copy = *q;
+    copy->scales = q->n ? memcpy(scales, q->scales, q->n * sizeof *scales) : scales;
+    if (zero_points && q->n) memcpy(zero_points, q->zero_points, q->n * sizeof *zero_points);
+    copy->zero_points = zero_points;
+    return copy;
+}
+
 static ig_value *copy_value(copier *c, ig_value *v) {
     if (!v) return NULL;
     ig_value *copy = ig_map_get(&c->values, IG_KEY(v));
@@ -209,6 +226,7 @@ static bool copy_defined(copier *c, ig_graph *to, ig_value *v, bool rename) {
     if (rename && ig_graph_find(to, name)) name = ig_model_fresh_name(c->model, v->name);
     ig_value *copy = name ? ig_value_new(to, name, copy_type(c, v->type)) : NULL;
     if (!copy || c->failed || !ig_map_set(&c->values, IG_KEY(v), copy)) return false;
+    copy->quant = copy_quant(c, v->quant);
     if (v->constant) copy->constant = copy_const(c, v->constant);
     return !c->failed;
 }

@@ -127,14 +127,26 @@ typedef struct ig_use {
     uint32_t index;
 } ig_use;
 
+/* How the whole numbers of a value stand for real ones, in formats that note this at the value and not in nodes:
+ * real = scale * (number - zero_point). One scale for all, one for each slice of an axis (n is the size of that dim), or one
+ * for each run of `block` elements along the last dim (n is the number of elements divided by block). Never changes. */
+typedef struct ig_quant {
+    size_t n;
+    const float *scales;
+    const int64_t *zero_points; /* n of them; NULL: all are 0 */
+    int axis;                   /* of n > 1 slices */
+    int64_t block;              /* 0: not by blocks */
+} ig_quant;
+
 struct ig_value {
-    ig_name name;        /* unique within graph; NULL only while a value is being made */
-    ig_graph *graph;     /* that defines it */
-    const ig_type *type; /* declared or inferred; NULL: unknown */
-    ig_node *producer;   /* NULL: graph input, initializer or undefined */
-    uint32_t index;      /* output of producer, or graph input number */
-    bool is_input;       /* of graph; with `constant` set, an input with a default */
-    ig_const *constant;  /* initializer, or NULL */
+    ig_name name;          /* unique within graph; NULL only while a value is being made */
+    ig_graph *graph;       /* that defines it */
+    const ig_type *type;   /* declared or inferred; NULL: unknown */
+    ig_node *producer;     /* NULL: graph input, initializer or undefined */
+    uint32_t index;        /* output of producer, or graph input number */
+    bool is_input;         /* of graph; with `constant` set, an input with a default */
+    ig_const *constant;    /* initializer, or NULL */
+    const ig_quant *quant; /* NULL: its numbers mean themselves */
     ig_use *uses;
     uint32_t n_uses;
     uint32_t slot; /* scratch number for whoever walks the graph (planner, writer) */
