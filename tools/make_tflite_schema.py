@@ -90,8 +90,8 @@ def header(enums, tables):
             "extern const ig_tfl_options ig_tfl_options_1[], ig_tfl_options_2[];",
             "extern const uint32_t ig_tfl_n_options_1, ig_tfl_n_options_2;", "", "enum {"]
     out += [f"    IG_TFL_OP_{name} = {number}," for name, number in enums["BuiltinOperator"][1] if name in ("CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES")]
-    out += ["};", "", "typedef enum ig_tfl_type {"]
-    out += [f"    IG_TFL_TYPE_{name} = {number}," for name, number in enums["TensorType"][1]] + ["    IG_TFL_TYPE_COUNT", "} ig_tfl_type;", ""]
+    out += ["};", "", "typedef enum ig_tfl_tensor_type {"]
+    out += [f"    IG_TFL_TYPE_{name} = {number}," for name, number in enums["TensorType"][1]] + ["    IG_TFL_TYPE_COUNT", "} ig_tfl_tensor_type;", ""]
     for table in STRUCTURE:
         out += [f"/* Fields of {table}. */", "enum {"]
         out += [f"    IG_TFL_{upper(table)}_{f.name.upper()} = {f.number}," for f in tables[table]]

@@ -45,10 +45,22 @@ const ig_lower_rule *ig_lower_rule_find(const char *domain, const char *op) {
 
 ig_value *ig_lower_in(const ig_lower *l, uint32_t i) { return i < l->node->n_in ? l->node->in[i] : NULL; }
 
+/* So that what a file calls by name keeps its name. */
+static bool swap_names(ig_value *a, ig_value *b) {
+    ig_map *values = &a->graph->values;
+    ig_name name = a->name;
+    a->name = b->name;
+    b->name = name;
+    return ig_map_set(values, IG_KEY(a->name), a) && ig_map_set(values, IG_KEY(b->name), b);
+}
+
 void ig_lower_out(ig_lower *l, uint32_t i, ig_value *value) {
     if (i >= l->node->n_out || !l->node->out[i]) return;
-    if (value && !value->type) value->type = l->node->out[i]->type;
-    ig_build_replace(&l->b, l->node->out[i], value);
+    ig_value *old = l->node->out[i];
+    ig_build_replace(&l->b, old, value);
+    if (l->b.failed || value->type) return;
+    value->type = old->type;
+    if (value->graph == old->graph && !swap_names(value, old)) l->b.failed = true;
 }
 
 ig_status ig_lower_refuse(ig_lower *l, const char *format, ...) {
@@ -104,7 +116,7 @@ static ig_status state_of(driver *d, const ig_lowering *lowering, ig_lower **l) 
         }
     if (d->n == IG_COUNT_OF(d->states)) return ig_fail(d->err, IG_E_UNSUPPORTED, "too many foreign domains in one model");
     *l = &d->states[d->n];
-    **l = (ig_lower){.model = d->model, .err = d->err};
+    **l = (ig_lower){.model = d->model, .driver = d, .err = d->err};
     d->lowerings[d->n++] = lowering;
     return lowering->begin ? lowering->begin(*l) : IG_OK;
 }
@@ -112,13 +124,14 @@ static ig_status state_of(driver *d, const ig_lowering *lowering, ig_lower **l) 
 static ig_status lower_node(driver *d, ig_node *n, const ig_lowering *lowering) {
     const ig_lower_rule *rule = n->op ? find_rule(lowering, n->op) : NULL;
     if (!rule) return note_refusal(d, n, "");
-    ig_lower *l;
+    ig_lower *l = NULL;
     IG_TRY(state_of(d, lowering, &l));
     l->node = n;
     l->rule = rule;
     l->b = ig_build_before(n);
     l->reason[0] = 0;
     ig_status status = rule->lower(l);
+    if (status == IG_OK && l->reason[0]) status = IG_E_UNSUPPORTED; /* noted by a helper that can't return it */
     if (status == IG_E_UNSUPPORTED && l->reason[0]) return note_refusal(d, n, l->reason);
     if (status != IG_OK) return status;
     if (l->b.failed) return ig_oom(d->err);
@@ -126,15 +139,23 @@ static ig_status lower_node(driver *d, ig_node *n, const ig_lowering *lowering) 
     return IG_OK;
 }
 
-static ig_status lower_graph(ig_graph *g, void *user) {
-    driver *d = user;
-    for (ig_node *n = g->first, *next; n; n = next) {
+static ig_status lower_range(driver *d, ig_node *first, const ig_node *end) {
+    for (ig_node *n = first, *next; n && n != end; n = next) {
         next = n->next;
         const char *domain = ig_node_domain(n);
         const ig_lowering *lowering = domain[0] ? find_lowering(domain) : NULL;
         if (lowering) IG_TRY(lower_node(d, n, lowering));
     }
     return IG_OK;
+}
+
+static ig_status lower_graph(ig_graph *g, void *user) { return lower_range(user, g->first, NULL); }
+
+ig_status ig_lower_range(ig_lower *l, ig_node *first, const ig_node *end) {
+    ig_lower here = *l; /* rules of the range use the same struct */
+    ig_status status = lower_range(l->driver, first, end);
+    *l = here;
+    return status;
 }
 
 static ig_status report(driver *d) {

@@ -17,6 +17,7 @@ typedef struct ig_lower {
     ig_build b;    /* in front of it */
     const struct ig_lower_rule *rule;
     void *state; /* of the lowering, made by its `begin` */
+    void *driver;
     ig_error *err;
     char reason[256]; /* of a refusal */
 } ig_lower;
@@ -45,8 +46,11 @@ extern const size_t ig_lowering_count;
 const ig_lower_rule *ig_lower_rule_find(const char *domain, const char *op);
 /* The node's input (output) i; NULL when absent or beyond. */
 ig_value *ig_lower_in(const ig_lower *l, uint32_t i);
-/* Makes every use of the node's output i read `value`. */
+/* Makes every use of the node's output i read `value`. A value that has just been made takes over its type and name. */
 void ig_lower_out(ig_lower *l, uint32_t i, ig_value *value);
+/* Lowers at once the nodes from `first` up to, but without, `end` (NULL: to the last) of a graph: those of a body that a rule
+ * has put in front of its node, or of a branch that it has made. */
+ig_status ig_lower_range(ig_lower *l, ig_node *first, const ig_node *end);
 /* Remembers why the node can't be lowered; returns IG_E_UNSUPPORTED. */
 ig_status ig_lower_refuse(ig_lower *l, const char *format, ...) IG_PRINTF(2, 3);
 /* A ready rule: the same inputs and outputs under the ONNX operator rule->to, without attributes. */

@@ -54,7 +54,7 @@ enum {
     IG_TFL_OP_PLACEHOLDER_FOR_GREATER_OP_CODES = 127,
 };
 
-typedef enum ig_tfl_type {
+typedef enum ig_tfl_tensor_type {
     IG_TFL_TYPE_FLOAT32 = 0,
     IG_TFL_TYPE_FLOAT16 = 1,
     IG_TFL_TYPE_INT32 = 2,
@@ -79,7 +79,7 @@ typedef enum ig_tfl_type {
     IG_TFL_TYPE_FLOAT8_E4M3FN = 21,
     IG_TFL_TYPE_FLOAT8_E5M2 = 22,
     IG_TFL_TYPE_COUNT
-} ig_tfl_type;
+} ig_tfl_tensor_type;
 
 /* Fields of Model. */
 enum {

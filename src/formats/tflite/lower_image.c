@@ -1,0 +1,114 @@
+/* Operators on pictures: pools, local normalization, resizing. */
+#include "formats/tflite/rules.h"
+
+static ig_value *out_of(const ig_lower *l, uint32_t o) { return o < l->node->n_out ? l->node->out[o] : NULL; }
+
+/* A pool of channels-first data by this ONNX operator. */
+static ig_value *pool(ig_lower *l, const char *op, ig_value *x) {
+    int64_t kernel[] = {ig_tfl_attr(l, "filter_height"), ig_tfl_attr(l, "filter_width")};
+    int64_t stride[] = {ig_tfl_attr(l, "stride_h"), ig_tfl_attr(l, "stride_w")}, pads[4];
+    const ig_value *in = ig_lower_in(l, 0);
+    bool known = true;
+    ig_value *y = IG_BUILD(&l->b, op, x);
+    ig_build_ints(&l->b, "kernel_shape", kernel, 2);
+    ig_build_ints(&l->b, "strides", stride, 2);
+    if (!ig_tfl_attr_is(l, "padding", "SAME")) return y;
+    for (int i = 0; i < 2; i++) {
+        int64_t size = ig_tfl_dim(in, 1 + i), total = ((size + stride[i] - 1) / stride[i] - 1) * stride[i] + kernel[i] - size;
+        known &= size >= 0;
+        total = ig_max_i64(total, 0);
+        pads[i] = total / 2;
+        pads[2 + i] = total - total / 2;
+    }
+    if (known)
+        ig_build_ints(&l->b, "pads", pads, 4);
+    else
+        ig_build_str(&l->b, "auto_pad", "SAME_UPPER");
+    return y;
+}
+
+static ig_status check_pool(ig_lower *l) {
+    bool positive = ig_tfl_attr(l, "filter_height") > 0 && ig_tfl_attr(l, "filter_width") > 0 &&
+                    ig_tfl_attr(l, "stride_h") > 0 && ig_tfl_attr(l, "stride_w") > 0;
+    if (!positive) return ig_lower_refuse(l, "the size of its window is not positive");
+    return ig_tfl_rank(ig_lower_in(l, 0)) == 4 ? IG_OK : ig_lower_refuse(l, "its input doesn't have 4 dims");
+}
+
+/* Quantized averages are those of the numbers themselves, rounded with ties away from zero: scales of input and output are the
+ * same. */
+static void average_numbers(ig_lower *l, const ig_value *out) {
+    ig_value *x = ig_build_cast(&l->b, ig_lower_in(l, 0), IG_F32);
+    ig_value *y = ig_tfl_round_away(l, pool(l, "AveragePool", ig_tfl_to_channels_first(l, x, 4)));
+    int64_t zero = out->quant->zero_points ? out->quant->zero_points[0] : 0;
+    ig_value *scale = ig_build_f32(&l->b, out->quant->scales[0]);
+    y = IG_BUILD(&l->b, "Mul", IG_BUILD(&l->b, "Sub", y, ig_build_f32(&l->b, (float)zero)), scale);
+    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+}
+
+ig_status ig_tfl_lower_average_pool(ig_lower *l) {
+    IG_TRY(check_pool(l));
+    const ig_value *x = ig_lower_in(l, 0), *out = out_of(l, 0);
+    if (ig_tfl_quantized(x) && ig_tfl_same_quant(x, out) && x->quant->n == 1) {
+        average_numbers(l, out);
+        return IG_OK;
+    }
+    ig_value *y = pool(l, "AveragePool", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4));
+    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+    return IG_OK;
+}
+
+ig_status ig_tfl_lower_max_pool(ig_lower *l) {
+    IG_TRY(check_pool(l));
+    ig_value *y = pool(l, "MaxPool", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4));
+    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+    return IG_OK;
+}
+
+/* The root of the mean of squares. */
+ig_status ig_tfl_lower_l2_pool(ig_lower *l) {
+    IG_TRY(check_pool(l));
+    ig_value *x = ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4);
+    ig_value *y = IG_BUILD(&l->b, "Sqrt", pool(l, "AveragePool", IG_BUILD(&l->b, "Mul", x, x)));
+    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+    return IG_OK;
+}
+
+/* ONNX divides alpha by the number of channels that it sums over. */
+ig_status ig_tfl_lower_local_response_normalization(ig_lower *l) {
+    int64_t radius = ig_tfl_attr(l, "radius"), size = 2 * radius + 1;
+    if (radius < 0 || radius > 1 << 20) return ig_lower_refuse(l, "its radius is impossible");
+    if (ig_tfl_rank(ig_lower_in(l, 0)) != 4) return ig_lower_refuse(l, "its input doesn't have 4 dims");
+    ig_value *y = IG_BUILD(&l->b, "LRN", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4));
+    ig_build_int(&l->b, "size", size);
+    ig_build_float(&l->b, "bias", ig_attr_float(l->node, "bias"));
+    ig_build_float(&l->b, "alpha", ig_attr_float(l->node, "alpha") * (float)size);
+    ig_build_float(&l->b, "beta", ig_attr_float(l->node, "beta"));
+    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, y, 4));
+    return IG_OK;
+}
+
+/* Sizes of the channels-first result: those of the batch and the channels stay. */
+static ig_value *new_sizes(ig_lower *l, ig_value *x) {
+    int64_t size[2];
+    size_t n;
+    ig_value *given = ig_lower_in(l, 1);
+    ig_tfl_size batch = ig_tfl_size_of(l, x, 0), channels = ig_tfl_size_of(l, x, 3);
+    if (ig_tfl_ints(l, given, size, 2, &n) && n == 2)
+        return ig_tfl_sizes(l, (ig_tfl_size[]){batch, channels, {size[0], NULL}, {size[1], NULL}}, 4);
+    ig_value *lead = ig_tfl_sizes(l, (ig_tfl_size[]){batch, channels}, 2);
+    return ig_tfl_concat(l, (ig_value *[]){lead, ig_tfl_i64(l, given)}, 2, 0);
+}
+
+/* rule->to: ONNX's mode. */
+ig_status ig_tfl_lower_resize(ig_lower *l) {
+    ig_value *x = ig_lower_in(l, 0);
+    bool nearest = strcmp(l->rule->to, "nearest") == 0, corners = ig_tfl_attr(l, "align_corners"),
+         centers = ig_tfl_attr(l, "half_pixel_centers");
+    if (ig_tfl_rank(x) != 4) return ig_lower_refuse(l, "its input doesn't have 4 dims");
+    ig_value *y = IG_BUILD(&l->b, "Resize", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4), NULL, NULL, new_sizes(l, x));
+    ig_build_str(&l->b, "mode", l->rule->to);
+    ig_build_str(&l->b, "coordinate_transformation_mode", corners ? "align_corners" : centers ? "half_pixel" : "asymmetric");
+    if (nearest) ig_build_str(&l->b, "nearest_mode", corners || centers ? "round_prefer_ceil" : "floor");
+    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, y, 4));
+    return IG_OK;
+}
