@@ -4,8 +4,6 @@
  * States are variables of the file: they start at zero in every run, and what is written to them is seen by later readers. */
 #include "formats/tflite/rules.h"
 
-static ig_value *out_of(const ig_lower *l, uint32_t o) { return o < l->node->n_out ? l->node->out[o] : NULL; }
-
 static ig_value *present(const ig_lower *l, int i) { return i < 0 ? NULL : ig_lower_in(l, (uint32_t)i); }
 
 /* Weights, biases and states as real numbers; integers of 32 bits have scales here too. */

@@ -84,7 +84,7 @@ typedef struct index_spec {
     int64_t entry[IG_MAX_RANK], axes[IG_MAX_RANK], shrink_axes[IG_MAX_RANK], new_axes[IG_MAX_RANK];
 } index_spec;
 
-static bool bit(int64_t mask, size_t i) { return i < 32 && (mask >> i & 1); }
+static bool bit(int64_t mask, size_t i) { return mask >> i & 1; }
 
 /* Which axis each entry is about. Positions of new axes are those in the result. */
 static bool place_entries(index_spec *s, int rank) {
