@@ -1,8 +1,6 @@
 /* Operators that look elements up by number or by key. */
 #include "formats/tflite/rules.h"
 
-#include <math.h>
-
 /* With batch dims: the gathered axis is brought next to them, where GatherND takes it. */
 static ig_status batched_gather(ig_lower *l, ig_value *x, ig_value *at, int axis, int batch) {
     int rank = ig_tfl_rank(x), at_rank;
@@ -183,41 +181,5 @@ ig_status ig_tfl_lower_hashtable_lookup(ig_lower *l) {
     }
     ig_tfl_out(l, 0, IG_BUILD(&l->b, "Where", found, rows, none));
     ig_tfl_out_cast(l, 1, hit);
-    return IG_OK;
-}
-
-/* ------------------------------------------------------------------------------------------------------- detected boxes */
-
-/* [k] made max long with zeros. */
-static ig_value *filled_up(ig_lower *l, ig_value *v, ig_value *count, ig_value *max, ig_value *zero) {
-    ig_value *pads = ig_tfl_concat(l, (ig_value *[]){ig_tfl_ints1(l, 0), IG_BUILD(&l->b, "Sub", max, count)}, 2, 0);
-    return IG_BUILD(&l->b, "Pad", v, pads, zero);
-}
-
-/* TFLite drops a box from the threshold on, ONNX above it. */
-static ig_value *iou_threshold(ig_lower *l, ig_value *v) {
-    double number;
-    if (!ig_tfl_number(l, v, &number)) return ig_tfl_reshape(l, v, (int64_t[]){1}, 1);
-    float below = number > 0 ? nextafterf((float)number, -1) : 0;
-    return ig_build_f32s(&l->b, &below, 1);
-}
-
-/* NON_MAX_SUPPRESSION_V4: boxes, scores, how many, thresholds of overlap and score. V5 also has sigma, and a second output. */
-ig_status ig_tfl_lower_non_max_suppression(ig_lower *l) {
-    ig_value *boxes = ig_tfl_unsqueeze(l, ig_lower_in(l, 0), 0);
-    ig_value *scores = ig_lower_in(l, 1), *rows = ig_tfl_reshape(l, scores, (int64_t[]){1, 1, -1}, 3);
-    ig_value *max = ig_tfl_reshape(l, ig_tfl_i64(l, ig_lower_in(l, 2)), (int64_t[]){1}, 1);
-    ig_value *lowest = ig_tfl_reshape(l, ig_lower_in(l, 4), (int64_t[]){1}, 1);
-    bool soft = l->node->n_in > 5;
-    double sigma = 0;
-    if (soft && (!ig_tfl_number(l, ig_lower_in(l, 5), &sigma) || sigma != 0))
-        return ig_lower_refuse(l, "scores are lowered softly (sigma is not 0)");
-    ig_value *found = IG_BUILD(&l->b, "NonMaxSuppression", boxes, rows, max, iou_threshold(l, ig_lower_in(l, 3)), lowest);
-    ig_value *at = IG_BUILD(&l->b, "Gather", found, ig_build_i64(&l->b, 2));
-    ig_build_int(&l->b, "axis", 1);
-    ig_value *count = IG_BUILD(&l->b, "Shape", at), *number = ig_tfl_squeeze(l, count, 0);
-    ig_tfl_out_cast(l, 0, filled_up(l, at, count, max, ig_build_i64(&l->b, 0)));
-    if (soft) ig_tfl_out(l, 1, filled_up(l, IG_BUILD(&l->b, "Gather", scores, at), count, max, ig_build_f32(&l->b, 0)));
-    ig_tfl_out_cast(l, soft ? 2 : 1, number);
     return IG_OK;
 }

@@ -241,14 +241,49 @@ ig_status ig_tfl_lower_nothing(ig_lower *l) {
     return IG_OK;
 }
 
+/* The bits of a type as an unsigned one, and back. */
+static ig_value *bits_as(ig_lower *l, ig_value *x, ig_dtype to) {
+    if (ig_tfl_type(x) == to) return x;
+    ig_value *y = IG_BUILD(&l->b, "BitCast", x);
+    ig_build_int(&l->b, "to", to);
+    return y;
+}
+
+static ig_dtype unsigned_of(unsigned bits) {
+    return bits == 8 ? IG_U8 : bits == 16 ? IG_U16 : bits == 32 ? IG_U32 : bits == 64 ? IG_U64 : IG_UNDEFINED;
+}
+
+/* Of types of different sizes, the smaller one has a last dim of the parts of each element of the other. */
 ig_status ig_tfl_lower_bitcast(ig_lower *l) {
-    ig_value *x = ig_lower_in(l, 0);
-    const ig_value *out = l->node->n_out ? l->node->out[0] : NULL;
-    unsigned from = ig_dtypes[ig_tfl_type(x)].bits, to = ig_dtypes[ig_tfl_type(out)].bits;
-    if (!from || from != to) return ig_lower_refuse(l, "the element types differ in size");
-    if (ig_tfl_type(x) == ig_tfl_type(out)) {
-        ig_tfl_out(l, 0, x);
+    ig_value *x = ig_lower_in(l, 0), *y;
+    ig_dtype to = ig_tfl_type(l->node->n_out ? l->node->out[0] : NULL);
+    unsigned in = ig_dtypes[ig_tfl_type(x)].bits, out = ig_dtypes[to].bits;
+    ig_dtype in_bits = unsigned_of(in), out_bits = unsigned_of(out);
+    uint64_t factors[8];
+    if (!in_bits || !out_bits) return ig_lower_refuse(l, "an element type is not of 8, 16, 32 or 64 bits");
+    IG_TRY(ig_tfl_need_opset(l, 26));
+    if (in == out) {
+        ig_tfl_out(l, 0, bits_as(l, x, to));
         return IG_OK;
     }
-    return ig_lower_refuse(l, "the bits of one type are read as another");
+    int64_t n = in > out ? in / out : out / in;
+    ig_tensor *t = NULL;
+    for (int64_t i = 0; i < n; i++) factors[i] = UINT64_C(1) << (i * (in > out ? out : in));
+    if (ig_tensor_new(&t, l->model->context, IG_U64, 1, &n, NULL) == IG_OK) memcpy(t->data, factors, t->bytes);
+    ig_value *places = ig_build_tensor(&l->b, t), *wide = bits_as(l, x, in_bits);
+    if (in_bits != IG_U64) wide = ig_tfl_op(l, "Cast", "to=13", &wide, 1);
+    if (in > out) {
+        y = IG_BUILD(&l->b, "Div", ig_tfl_unsqueeze(l, wide, -1), places);
+        if (out < 64) y = IG_BUILD(&l->b, "Mod", y, ig_build_scalar(&l->b, IG_U64, ldexp(1, (int)out)));
+    } else {
+        y = IG_TFL_OP(l, "ReduceSum", "keepdims=0", IG_BUILD(&l->b, "Mul", wide, places), ig_tfl_ints1(l, -1));
+    }
+    y = IG_BUILD(&l->b, "Cast", y);
+    ig_build_int(&l->b, "to", out_bits);
+    if (to != out_bits) {
+        y = IG_BUILD(&l->b, "BitCast", y);
+        ig_build_int(&l->b, "to", to);
+    }
+    ig_tfl_out(l, 0, y);
+    return IG_OK;
 }

@@ -455,38 +455,72 @@ static ig_value *reduce_windows(ig_lower *l, fold how, ig_value *x, int axis, in
     return reduce_axis(l, how, y, ig_tfl_ints1(l, axis + 1));
 }
 
+/* A window over all dims. Lists of n; padding of 2n (before and after each dim), NULL: none; base NULL: all 1. */
+typedef struct reduction {
+    fold how;
+    size_t n;
+    const int64_t *window, *strides, *dilations, *base, *padding;
+} reduction;
+
 /* The reductions are associative, so that axes can follow one another. */
-ig_status ig_tfl_lower_reduce_window(ig_lower *l) {
-    ig_value *x = ig_lower_in(l, 0), *start = ig_tfl_reshape(l, ig_lower_in(l, 1), NULL, 0);
-    const int64_t *window, *strides, *base, *dilations, *padding;
-    int64_t pads[2 * IG_MAX_RANK];
-    size_t n, ns, nb, nd, np;
-    fold how = fold_of(l, "body_subgraph_index");
-    if (l->node->n_in != 2 || how == FOLD_NONE || how == FOLD_LAST)
-        return ig_lower_refuse(l, "its body is not a plain operation");
-    padding = ig_attr_ints(l->node, "padding", &np);
-    bool fit = list_attr(l, "window_dimensions", &window, &n) && list_attr(l, "window_strides", &strides, &ns) &&
-               list_attr(l, "base_dilations", &base, &nb) && list_attr(l, "window_dilations", &dilations, &nd);
-    if (!fit || !ig_tfl_static(x) || ig_tfl_rank(x) != (int)n || ns != n || nb != n || nd != n || np != 2 * n)
-        return ig_lower_refuse(l, "its window doesn't fit its input, or the shape of that is not known");
+static ig_status reduce_all_windows(ig_lower *l, const reduction *r) {
+    ig_value *x = ig_lower_in(l, 0), *y = x, *start = ig_tfl_reshape(l, ig_lower_in(l, 1), NULL, 0);
+    int64_t pads[2 * IG_MAX_RANK], sizes[IG_MAX_RANK];
     bool padded = false;
-    int64_t sizes[IG_MAX_RANK];
-    for (size_t i = 0; i < n; i++) {
-        if (window[i] < 1 || strides[i] < 1 || base[i] < 1 || dilations[i] < 1 || padding[2 * i] < 0 || padding[2 * i + 1] < 0)
+    for (size_t i = 0; i < r->n; i++) {
+        int64_t size = ig_tfl_dim(x, (int)i), base = r->base ? r->base[i] : 1;
+        pads[i] = r->padding ? r->padding[2 * i] : 0;
+        pads[r->n + i] = r->padding ? r->padding[2 * i + 1] : 0;
+        if (r->window[i] < 1 || r->strides[i] < 1 || base < 1 || r->dilations[i] < 1 || pads[i] < 0 || pads[r->n + i] < 0)
             return ig_lower_refuse(l, "its window is impossible, or its padding negative");
-        int64_t size = ig_tfl_dim(x, (int)i);
-        pads[i] = padding[2 * i];
-        pads[n + i] = padding[2 * i + 1];
-        padded |= pads[i] || pads[n + i];
-        sizes[i] = (size > 0 ? (size - 1) * base[i] + 1 : 0) + pads[i] + pads[n + i];
-        if (sizes[i] > 1 << 24 || window[i] > 1 << 24) return ig_lower_refuse(l, "its window is too large");
+        padded |= pads[i] || pads[r->n + i];
+        sizes[i] = (size > 0 ? (size - 1) * base + 1 : 0) + pads[i] + pads[r->n + i];
+        if (sizes[i] > 1 << 24 || r->window[i] > 1 << 24 || r->dilations[i] > 1 << 24 ||
+            (sizes[i] + 1) * r->window[i] > 1 << 26)
+            return ig_lower_refuse(l, "its window is too large");
+        y = spread(l, y, (int)r->n, (int)i, size, base, start);
     }
-    ig_value *y = x;
-    for (size_t i = 0; i < n; i++) y = spread(l, y, (int)n, (int)i, ig_tfl_dim(x, (int)i), base[i], start);
-    if (padded) y = IG_BUILD(&l->b, "Pad", y, ig_tfl_list(l, pads, 2 * n), start);
-    for (size_t i = 0; i < n; i++) y = reduce_windows(l, how, y, (int)i, sizes[i], window[i], strides[i], dilations[i]);
-    ig_tfl_out(l, 0, combine(l, how, y, start));
+    if (padded) y = IG_BUILD(&l->b, "Pad", y, ig_tfl_list(l, pads, 2 * r->n), start);
+    for (size_t i = 0; i < r->n; i++)
+        y = reduce_windows(l, r->how, y, (int)i, sizes[i], r->window[i], r->strides[i], r->dilations[i]);
+    ig_tfl_out(l, 0, combine(l, r->how, y, start));
     return IG_OK;
+}
+
+ig_status ig_tfl_lower_stablehlo_reduce_window(ig_lower *l) {
+    ig_value *x = ig_lower_in(l, 0);
+    size_t ns, nb, nd, np;
+    reduction r = {.how = fold_of(l, "body_subgraph_index")};
+    if (l->node->n_in != 2 || r.how == FOLD_NONE || r.how == FOLD_LAST)
+        return ig_lower_refuse(l, "its body is not a plain operation");
+    r.padding = ig_attr_ints(l->node, "padding", &np);
+    bool fit = list_attr(l, "window_dimensions", &r.window, &r.n) && list_attr(l, "window_strides", &r.strides, &ns) &&
+               list_attr(l, "base_dilations", &r.base, &nb) && list_attr(l, "window_dilations", &r.dilations, &nd);
+    if (!fit || !ig_tfl_static(x) || ig_tfl_rank(x) != (int)r.n || ns != r.n || nb != r.n || nd != r.n || np != 2 * r.n)
+        return ig_lower_refuse(l, "its window doesn't fit its input, or the shape of that is not known");
+    return reduce_all_windows(l, &r);
+}
+
+/* TFLite's own: the window is in the inputs. */
+ig_status ig_tfl_lower_reduce_window(ig_lower *l) {
+    static const struct {
+        const char *name;
+        fold fold;
+    } folds[] = {{"ADD", FOLD_SUM},     {"MUL", FOLD_PRODUCT}, {"MINIMUM", FOLD_MIN},
+                 {"MAXIMUM", FOLD_MAX}, {"ALL", FOLD_ALL},     {"ANY", FOLD_ANY}};
+    ig_value *x = ig_lower_in(l, 0);
+    int64_t window[IG_MAX_RANK], strides[IG_MAX_RANK], dilations[IG_MAX_RANK];
+    size_t ns, nd;
+    reduction r = {.window = window, .strides = strides, .dilations = dilations};
+    for (size_t i = 0; i < IG_COUNT_OF(folds); i++)
+        if (ig_tfl_attr_is(l, "reduce_function", folds[i].name)) r.how = folds[i].fold;
+    if (r.how == FOLD_NONE) return ig_lower_refuse(l, "its function is unknown");
+    bool fit = ig_tfl_ints(l, ig_lower_in(l, 2), window, IG_MAX_RANK, &r.n) &&
+               ig_tfl_ints(l, ig_lower_in(l, 3), strides, IG_MAX_RANK, &ns) &&
+               ig_tfl_ints(l, ig_lower_in(l, 4), dilations, IG_MAX_RANK, &nd);
+    if (!fit || !ig_tfl_static(x) || ig_tfl_rank(x) != (int)r.n || ns != r.n || nd != r.n)
+        return ig_lower_refuse(l, "its window doesn't fit its input, or the shape of that is not known");
+    return reduce_all_windows(l, &r);
 }
 
 /* Ascending or descending, as the comparator of two numbers says. */

@@ -77,6 +77,18 @@ ig_status ig_tfl_axis(ig_lower *l, const ig_value *v, int64_t axis, int *out) {
     return IG_OK;
 }
 
+ig_status ig_tfl_need_opset(ig_lower *l, int64_t version) {
+    ig_model *m = l->model;
+    for (size_t i = 0; i < m->opsets.n; i++) {
+        ig_opset *o = &m->opsets.items[i];
+        if (ig_domain_canonical(o->domain)[0]) continue;
+        o->version = ig_max_i64(o->version, version);
+        return IG_OK;
+    }
+    ig_opset onnx = {.domain = ig_model_name(m, ""), .domain_given = true, .version_given = true, .version = version};
+    return onnx.domain && IG_PUSH(&m->arena, &m->opsets, onnx) ? IG_OK : ig_oom(l->err);
+}
+
 /* ------------------------------------------------------------------------------------------------------------ building */
 
 /* One attribute "name=value". */

@@ -57,6 +57,9 @@ static inline bool ig_tfl_attr_is(const ig_lower *l, const char *name, const cha
 ig_status ig_tfl_axis(ig_lower *l, const ig_value *v, int64_t axis, int *out);
 ig_status ig_tfl_need_rank(ig_lower *l, const ig_value *v, int *rank);
 
+/* The model imports at least this version of ai.onnx: for operators that are younger than IG_LOWER_OPSET. */
+ig_status ig_tfl_need_opset(ig_lower *l, int64_t version);
+
 /* ----------------------------------------------------------------------------------------------------------- in and out */
 
 /* Real numbers that a value stands for: dequantized, half precision widened when the node's output isn't. */
