@@ -31,7 +31,8 @@ enum {
 };
 
 enum {
-    IG_FORMAT_FOLDER = 1, /* a model is a folder (also): probe and read are called with source->file NULL */
+    IG_FORMAT_FOLDER = 1,  /* a model is a folder (also): probe and read are called with source->file NULL */
+    IG_FORMAT_LOWERED = 2, /* write gets a copy in which operators of other formats are lowered to ONNX's */
 };
 
 typedef struct ig_format {

@@ -1,6 +1,9 @@
 /* The list of formats, and opening and saving through it. */
 #include "formats/format.h"
 
+#include "formats/lower.h"
+#include "ops/schema.h"
+
 #define IG_FORMAT(name) extern const ig_format ig_format_##name;
 #include "formats/formats.def"
 #undef IG_FORMAT
@@ -196,13 +199,25 @@ static ig_status choose_writer(const ig_format **out, const ig_target *t, ig_err
     return (*out)->write ? IG_OK : ig_fail(err, IG_E_UNSUPPORTED, "igata can't write %s, only read it", (*out)->title);
 }
 
+static ig_status write_lowered(const ig_format *format, ig_model *model, const ig_target *t, ig_error *err) {
+    ig_model *copy;
+    if (!ig_model_is_foreign(model)) return format->write(model, t, err);
+    IG_TRY(ig_model_clone(&copy, model, err));
+    ig_model_resolve(copy);
+    ig_status status = ig_model_lower(copy, err);
+    if (status == IG_OK) status = format->write(copy, t, err);
+    ig_model_free(copy);
+    return status;
+}
+
 ig_status ig_model_save(ig_model *model, const char *path, const ig_save_options *options, ig_error *err) {
     ig_target t = {.context = model->context, .path = path};
     const ig_format *format;
     ig_error_clear(err);
     if (options) memcpy(&t.options, options, ig_min_size(options->struct_size, sizeof *options));
     ig_status status = choose_writer(&format, &t, err);
-    if (status == IG_OK) status = format->write(model, &t, err);
+    if (status == IG_OK)
+        status = format->flags & IG_FORMAT_LOWERED ? write_lowered(format, model, &t, err) : format->write(model, &t, err);
     if (status != IG_OK) ig_error_at(err, "%.200s", path);
     return status;
 }

@@ -199,3 +199,9 @@ ig_status ig_model_lower(ig_model *m, ig_error *err) {
     ig_arena_free(&d.scratch);
     return status;
 }
+
+bool ig_model_is_foreign(const ig_model *m) {
+    for (size_t i = 0; i < m->opsets.n; i++)
+        if (find_lowering(m->opsets.items[i].domain)) return true;
+    return false;
+}

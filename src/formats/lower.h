@@ -59,6 +59,8 @@ ig_status ig_lower_rename(ig_lower *l);
 /* Lowers every node of the model that has a lowering's domain, in all graphs and function bodies, and imports ai.onnx
  * (IG_LOWER_OPSET). A model without foreign nodes is left as it is. */
 ig_status ig_model_lower(ig_model *model, ig_error *err);
+/* True when the model imports a domain that is to be lowered. */
+bool ig_model_is_foreign(const ig_model *model);
 enum { IG_LOWER_OPSET = 23 };
 
 #endif

@@ -248,7 +248,7 @@ static ig_status make_training(ig_onnx_writer *w, const ig_training *t, ig_pb_he
 /* The lowest IR version that came with an opset of ai.onnx, for models made here (onnx's table of releases). */
 static int64_t default_ir_version(const ig_model *m) {
     static const uint8_t newest_opset[] = {
-        [3] = 8, [4] = 9, [5] = 10, [6] = 11, [7] = 14, [8] = 18, [9] = 20, [10] = 22, [11] = 23, [12] = 24, [13] = 25};
+        [3] = 8, [4] = 9, [5] = 10, [6] = 11, [7] = 14, [8] = 18, [9] = 20, [10] = 22, [11] = 23, [12] = 24, [13] = 27};
     int64_t opset = ig_graph_opset(m->graph, NULL);
     for (size_t ir = 3; ir < IG_COUNT_OF(newest_opset); ir++)
         if (opset <= newest_opset[ir]) return (int64_t)ir;

@@ -31,6 +31,7 @@ const ig_format ig_format_onnx = {
     .name = "onnx",
     .title = "ONNX",
     .extensions = "onnx pb",
+    .flags = IG_FORMAT_LOWERED,
     .probe = probe,
     .read = ig_onnx_read,
     .write = ig_onnx_write,

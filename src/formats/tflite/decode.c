@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* How many findings are told. */
-enum { TOLD = 100 };
+enum {
+    TOLD = 100, /* findings */
+    SCHEMA_VERSION = 3,
+};
 
 void ig_tfl_find(ig_tfl_reader *r, ig_severity severity, const char *rule, const char *where, const char *format, ...) {
     char message[600];
@@ -190,7 +192,7 @@ static ig_status add_function(ig_tfl_reader *r, uint32_t number) {
     snprintf(text, sizeof text, "%u", number);
     f->overload = ig_model_name(m, text);
     f->domain = ig_model_name(m, IG_TFL_SUBGRAPH_DOMAIN);
-    ig_opset opset = {.domain = ig_model_name(m, IG_TFL_DOMAIN), .domain_given = true, .version = m->model_version};
+    ig_opset opset = {.domain = ig_model_name(m, IG_TFL_DOMAIN), .domain_given = true, .version = SCHEMA_VERSION};
     if (!f->overload || !f->domain || !opset.domain || !IG_PUSH(&m->arena, &f->opsets, opset) ||
         !IG_PUSH(&m->arena, &m->functions, f))
         return ig_oom(r->err);
@@ -227,17 +229,17 @@ static void see_ranks(ig_tfl_reader *r) {
 static ig_status read_model(ig_tfl_reader *r, const char *wanted) {
     ig_model *m = r->model;
     ig_fb_table signature;
-    m->model_version = ig_fb_u32(&r->fb, r->root, IG_TFL_MODEL_VERSION, 0);
+    uint32_t version = ig_fb_u32(&r->fb, r->root, IG_TFL_MODEL_VERSION, 0);
     m->doc = ig_fb_str(&r->fb, r->root, IG_TFL_MODEL_DESCRIPTION);
     r->subgraphs = ig_fb_tables(&r->fb, r->root, IG_TFL_MODEL_SUBGRAPHS);
     IG_TRY(ig_tfl_sound(r));
-    if (m->model_version != 3) {
-        ig_fail(r->err, IG_E_UNSUPPORTED, "TFLite schema version %lld; version 3 is supported", (long long)m->model_version);
+    if (version != SCHEMA_VERSION) {
+        ig_fail(r->err, IG_E_UNSUPPORTED, "TFLite schema version %u; version 3 is supported", version);
         ig_error_hint(r->err, "only files from before 2017 have another one: convert the model again");
         return IG_E_UNSUPPORTED;
     }
     if (r->subgraphs.n == 0) return ig_fail(r->err, IG_E_INPUT, "the model has no subgraph");
-    ig_opset opset = {.domain = ig_model_name(m, IG_TFL_DOMAIN), .domain_given = true, .version = m->model_version};
+    ig_opset opset = {.domain = ig_model_name(m, IG_TFL_DOMAIN), .domain_given = true, .version = SCHEMA_VERSION};
     if (!opset.domain || !IG_PUSH(&m->arena, &m->opsets, opset)) return ig_oom(r->err);
     see_ranks(r);
     IG_TRY(ig_tfl_read_buffers(r));

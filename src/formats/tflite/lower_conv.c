@@ -24,30 +24,10 @@ static bool is_hybrid(const ig_lower *l, const ig_value *x, const ig_value *w) {
     return ig_tfl_is_float(x) && ig_tfl_quantized(w) && !ig_tfl_quantized(out_of(l, 0));
 }
 
-/* Weights with their dims reordered, as real numbers. The numbers are transposed before they are scaled, so that both steps can
- * be done ahead and what runs quantized convolutions finds them next to each other. */
+/* Weights with their dims reordered, as real numbers. */
 static ig_value *weights_of(ig_lower *l, ig_value *w, const int64_t *perm, size_t n, bool hybrid) {
     if (hybrid && ig_tfl_type(w) == IG_U8) w = signed_weights(l, w);
-    ig_value *turned = ig_tfl_transpose(l, w, perm, n);
-    if (!ig_tfl_quantized(w) || turned == w) {
-        bool half = ig_tfl_type(w) == IG_F16 || ig_tfl_type(w) == IG_BF16;
-        return half && ig_tfl_type(out_of(l, 0)) != ig_tfl_type(w) ? ig_build_cast(&l->b, turned, IG_F32)
-                                                                   : ig_tfl_dequantize(l, turned);
-    }
-    if (!turned) return NULL;
-    ig_quant *q = IG_NEW(&l->model->arena, ig_quant);
-    ig_shape shape = {.rank = (int)n};
-    for (size_t i = 0; i < n; i++) shape.dims[i] = w->type->dims[perm[i]];
-    turned->type = ig_type_tensor(&l->model->arena, ig_tfl_type(w), &shape);
-    if (!q || !turned->type) {
-        l->b.failed = true;
-        return NULL;
-    }
-    *q = *w->quant;
-    for (size_t i = 0; i < n; i++)
-        if (perm[i] == w->quant->axis) q->axis = (int)i;
-    turned->quant = q;
-    return ig_tfl_dequantize(l, turned);
+    return ig_tfl_real_transposed(l, w, perm, n);
 }
 
 /* An integer bias counts in units of the product of the scales of data and weights. */
@@ -136,24 +116,23 @@ static void put_pads(ig_lower *l, const window *w, const ig_value *x) {
         ig_build_str(&l->b, "auto_pad", "SAME_UPPER");
 }
 
-/* Conv with channels last on both sides. */
-static void convolve(ig_lower *l, const window *w, ig_value *real, ig_value *weights, ig_value *bias, int64_t group) {
-    const ig_value *x = ig_lower_in(l, 0);
-    real = ig_tfl_to_channels_first(l, real, w->n + 2);
-    ig_value *y = IG_BUILD(&l->b, "Conv", real, weights, bias);
+/* Conv of data with channels first. */
+static void convolve(ig_lower *l, const window *w, ig_value *data, ig_value *weights, ig_value *bias, int64_t group) {
+    ig_value *y = IG_BUILD(&l->b, "Conv", data, weights, bias);
     ig_build_ints(&l->b, "strides", w->stride, (size_t)w->n);
     ig_build_ints(&l->b, "dilations", w->dilation, (size_t)w->n);
     if (group != 1) ig_build_int(&l->b, "group", group);
-    put_pads(l, w, x);
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), w->n + 2));
+    put_pads(l, w, ig_lower_in(l, 0));
+    ig_tfl_out_channels_first(l, 0, ig_tfl_activate(l, y), w->n + 2);
 }
 
-/* Activations of one example share a scale. */
-static ig_value *hybrid_input(ig_lower *l, ig_value *x, bool asymmetric) {
+/* Data with channels first. For a hybrid operator, whose activations of one example share a scale, as int8 has it. */
+static ig_value *data_of(ig_lower *l, uint32_t input, bool hybrid, bool asymmetric) {
     int64_t axes[IG_MAX_RANK];
-    int rank = ig_tfl_rank(x);
+    int rank = ig_tfl_rank(ig_lower_in(l, input));
+    ig_value *data = ig_tfl_real_channels_first(l, input);
     for (int i = 1; i < rank; i++) axes[i - 1] = i;
-    return round_trip(l, x, ig_tfl_list(l, axes, (size_t)ig_max_i64(rank - 1, 0)), asymmetric);
+    return hybrid ? round_trip(l, data, ig_tfl_list(l, axes, (size_t)ig_max_i64(rank - 1, 0)), asymmetric) : data;
 }
 
 ig_status ig_tfl_lower_conv_2d(ig_lower *l) {
@@ -165,8 +144,8 @@ ig_status ig_tfl_lower_conv_2d(ig_lower *l) {
             group = channels > 0 && depth > 0 ? channels / depth : 1;
     if (group < 1 || (channels > 0 && channels % depth)) return ig_lower_refuse(l, "its filter doesn't fit its channels");
     bool hybrid = is_hybrid(l, x, filter);
-    ig_value *real = hybrid ? hybrid_input(l, x, filter->quant->n > 1 || group != 1) : ig_tfl_real(l, 0);
-    convolve(l, &w, real, weights_of(l, filter, (int64_t[]){0, 3, 1, 2}, 4, hybrid), bias_of(l, 2, x, filter), group);
+    ig_value *data = data_of(l, 0, hybrid, hybrid && (filter->quant->n > 1 || group != 1));
+    convolve(l, &w, data, weights_of(l, filter, (int64_t[]){0, 3, 1, 2}, 4, hybrid), bias_of(l, 2, x, filter), group);
     return IG_OK;
 }
 
@@ -179,8 +158,8 @@ ig_status ig_tfl_lower_depthwise_conv_2d(ig_lower *l) {
     if (channels < 0 && multiplier > 0 && results > 0) channels = results / multiplier;
     if (channels < 1 || results < 1 || results % channels) return ig_lower_refuse(l, "its filter doesn't fit its channels");
     bool hybrid = is_hybrid(l, x, filter);
-    ig_value *real = hybrid ? hybrid_input(l, x, true) : ig_tfl_real(l, 0);
-    convolve(l, &w, real, weights_of(l, filter, (int64_t[]){3, 0, 1, 2}, 4, hybrid), bias_of(l, 2, x, filter), channels);
+    ig_value *data = data_of(l, 0, hybrid, true);
+    convolve(l, &w, data, weights_of(l, filter, (int64_t[]){3, 0, 1, 2}, 4, hybrid), bias_of(l, 2, x, filter), channels);
     return IG_OK;
 }
 
@@ -192,14 +171,14 @@ ig_status ig_tfl_lower_conv_3d(ig_lower *l) {
     int64_t channels = ig_tfl_dim(x, 4), depth = ig_tfl_dim(filter, 3),
             group = channels > 0 && depth > 0 ? channels / depth : 1;
     if (group < 1) return ig_lower_refuse(l, "its filter doesn't fit its channels");
-    convolve(l, &w, ig_tfl_real(l, 0), weights_of(l, filter, (int64_t[]){4, 3, 0, 1, 2}, 5, false), bias_of(l, 2, x, filter),
-             group);
+    convolve(l, &w, data_of(l, 0, false, false), weights_of(l, filter, (int64_t[]){4, 3, 0, 1, 2}, 5, false),
+             bias_of(l, 2, x, filter), group);
     return IG_OK;
 }
 
 /* Pads are those of the convolution that this one is the transpose of. What the wanted size has beyond that is added at the
  * end. Unknown sizes are taken to be stride times the input's, as SAME has them. */
-static ig_status transposed(ig_lower *l, const window *w, ig_value *real, ig_value *weights, ig_value *bias,
+static ig_status transposed(ig_lower *l, const window *w, ig_value *data, ig_value *weights, ig_value *bias,
                             const ig_value *x) {
     int64_t pads[6] = {0}, extra[3] = {0}, wanted[IG_MAX_RANK];
     size_t n;
@@ -215,13 +194,12 @@ static ig_status transposed(ig_lower *l, const window *w, ig_value *real, ig_val
         pads[i] = total / 2;
         pads[w->n + i] = total - total / 2;
     }
-    real = ig_tfl_to_channels_first(l, real, w->n + 2);
-    ig_value *y = IG_BUILD(&l->b, "ConvTranspose", real, weights, bias);
+    ig_value *y = IG_BUILD(&l->b, "ConvTranspose", data, weights, bias);
     ig_build_ints(&l->b, "strides", w->stride, (size_t)w->n);
     ig_build_ints(&l->b, "dilations", w->dilation, (size_t)w->n);
     ig_build_ints(&l->b, "pads", pads, 2 * (size_t)w->n);
     if (any_extra) ig_build_ints(&l->b, "output_padding", extra, (size_t)w->n);
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), w->n + 2));
+    ig_tfl_out_channels_first(l, 0, ig_tfl_activate(l, y), w->n + 2);
     return IG_OK;
 }
 
@@ -231,9 +209,9 @@ ig_status ig_tfl_lower_transpose_conv(ig_lower *l) {
     if (ig_tfl_rank(x) != 4 || ig_tfl_rank(filter) != 4) return ig_lower_refuse(l, "its input or filter doesn't have 4 dims");
     IG_TRY(read_window(l, &w, 2, filter, 1));
     bool hybrid = is_hybrid(l, x, filter);
-    ig_value *real = hybrid ? hybrid_input(l, x, true) : ig_tfl_real(l, 2);
+    ig_value *data = data_of(l, 2, hybrid, true);
     ig_value *weights = weights_of(l, filter, (int64_t[]){3, 0, 1, 2}, 4, hybrid);
-    return transposed(l, &w, real, weights, bias_of(l, 3, x, filter), x);
+    return transposed(l, &w, data, weights, bias_of(l, 3, x, filter), x);
 }
 
 ig_status ig_tfl_lower_conv_3d_transpose(ig_lower *l) {
@@ -242,7 +220,7 @@ ig_status ig_tfl_lower_conv_3d_transpose(ig_lower *l) {
     if (ig_tfl_rank(x) != 5 || ig_tfl_rank(filter) != 5) return ig_lower_refuse(l, "its input or filter doesn't have 5 dims");
     IG_TRY(read_window(l, &w, 3, filter, 0));
     ig_value *weights = weights_of(l, filter, (int64_t[]){4, 3, 0, 1, 2}, 5, false);
-    return transposed(l, &w, ig_tfl_real(l, 2), weights, bias_of(l, 3, x, filter), x);
+    return transposed(l, &w, data_of(l, 2, false, false), weights, bias_of(l, 3, x, filter), x);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- products */
@@ -254,30 +232,28 @@ ig_status ig_tfl_lower_fully_connected(ig_lower *l) {
     int rank = ig_tfl_rank(x);
     if (ig_tfl_rank(w) != 2) return ig_lower_refuse(l, "its weights don't have 2 dims");
     if (ig_tfl_attr_is(l, "weights_format", "SHUFFLED4x16INT8")) return ig_lower_refuse(l, "its weights are shuffled");
-    bool keep = ig_tfl_attr(l, "keep_num_dims") && rank != 2, hybrid = is_hybrid(l, x, w);
-    ig_value *real = ig_tfl_real(l, 0), *bias = bias_of(l, 2, x, w);
-    if (rank != 2 && !keep) real = ig_tfl_reshape(l, real, (int64_t[]){-1, depth}, depth >= 0 ? 2 : 0);
-    if (rank != 2 && !keep && depth < 0) return ig_lower_refuse(l, "the size of its weights is not known");
+    if (rank != 2 && depth < 0) return ig_lower_refuse(l, "the size of its weights is not known");
+    /* Some files say the input's rank without the option. Integers are cheap to reshape. */
+    bool keep = rank > 2 && (ig_tfl_attr(l, "keep_num_dims") || ig_tfl_rank(out) == rank), hybrid = is_hybrid(l, x, w);
+    bool direct = keep && !ig_tfl_quantized(x);
+    ig_value *real = NULL, *bias = bias_of(l, 2, x, w), *y;
+    if (rank == 2 || direct)
+        real = ig_tfl_real(l, 0);
+    else
+        real = ig_tfl_real_moved(l, ig_tfl_reshape(l, x, (int64_t[]){-1, depth}, 2), x);
     if (hybrid) real = round_trip(l, real, ig_tfl_ints1(l, -1), ig_tfl_attr(l, "asymmetric_quantize_inputs"));
-    ig_value *y;
-    if (keep) {
+    if (direct) {
         y = IG_BUILD(&l->b, "MatMul", real, weights_of(l, w, (int64_t[]){1, 0}, 2, hybrid));
         if (bias) y = IG_BUILD(&l->b, "Add", y, bias);
     } else {
         y = IG_TFL_OP(l, "Gemm", "transB=1", real, weights_of(l, w, (int64_t[]){0, 1}, 2, hybrid), bias);
     }
-    y = ig_tfl_activate(l, y);
-    if (!keep && ig_tfl_rank(out) > 2) { /* files say the rank that they want */
-        ig_tfl_size sizes[IG_MAX_RANK];
-        ig_value *lead = ig_tfl_shape(l, x, 0, -1);
-        bool same = ig_tfl_rank(out) == rank;
-        for (int i = 0; i < ig_tfl_rank(out); i++) sizes[i] = (ig_tfl_size){ig_tfl_dim(out, i), NULL};
-        if (same)
-            y = ig_tfl_reshape_to(l, y, ig_tfl_concat(l, (ig_value *[]){lead, ig_tfl_shape(l, w, 0, 1)}, 2, 0));
-        else if (ig_tfl_static(out))
-            y = ig_tfl_resize(l, y, sizes, (size_t)ig_tfl_rank(out));
+    y = ig_tfl_quantize(l, ig_tfl_activate(l, y), out);
+    if (keep && !direct) {
+        ig_value *lead = ig_tfl_shape(l, x, 0, rank - 1);
+        y = ig_tfl_reshape_to(l, y, ig_tfl_concat(l, (ig_value *[]){lead, ig_tfl_shape(l, w, 0, 1)}, 2, 0));
     }
-    ig_tfl_out_real(l, 0, y);
+    ig_tfl_out(l, 0, y);
     return IG_OK;
 }
 

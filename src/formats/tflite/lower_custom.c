@@ -44,12 +44,12 @@ ig_status ig_tfl_lower_convolution_transpose_bias(ig_lower *l) {
         pads[2 + i] = total - total / 2;
     }
     ig_value *weights = ig_tfl_transpose(l, ig_tfl_real(l, 1), (int64_t[]){3, 0, 1, 2}, 4);
-    ig_value *y = IG_BUILD(&l->b, "ConvTranspose", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4), weights,
+    ig_value *y = IG_BUILD(&l->b, "ConvTranspose", ig_tfl_real_channels_first(l, 0), weights,
                            ig_lower_in(l, 2) ? ig_tfl_real(l, 2) : NULL);
     ig_build_ints(&l->b, "strides", strides, 2);
     ig_build_ints(&l->b, "pads", pads, 4);
     if (more) ig_build_ints(&l->b, "output_padding", extra, 2);
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, y, 4));
+    ig_tfl_out_channels_first(l, 0, y, 4);
     return IG_OK;
 }
 
@@ -63,7 +63,7 @@ ig_status ig_tfl_lower_max_pool_with_argmax(ig_lower *l) {
     if (!struct_options(l, p, 5) || p[1] < 1 || p[2] < 1 || p[3] < 1 || p[4] < 1)
         return ig_lower_refuse(l, "its options can't be understood");
     if (ig_tfl_rank(x) != 4 || h < 1 || w < 1 || c < 1) return ig_lower_refuse(l, "the shape of its input is not known");
-    ig_value *in = ig_tfl_to_channels_first(l, x, 4);
+    ig_value *in = ig_tfl_real_channels_first(l, 0);
     ig_node *pool = ig_build_node(b, NULL, "MaxPool", &in, 1, 2);
     ig_build_ints(b, "kernel_shape", (int64_t[]){p[4], p[3]}, 2);
     ig_build_ints(b, "strides", (int64_t[]){p[2], p[1]}, 2);
@@ -72,8 +72,8 @@ ig_status ig_tfl_lower_max_pool_with_argmax(ig_lower *l) {
     ig_value *channel = IG_BUILD(b, "Range", ig_build_i64(b, 0), ig_build_i64(b, c), ig_build_i64(b, 1));
     channel = ig_tfl_reshape(l, channel, (int64_t[]){c, 1, 1}, 3);
     place = IG_BUILD(b, "Add", IG_BUILD(b, "Mul", place, ig_build_i64(b, c)), channel);
-    ig_tfl_out(l, 0, ig_tfl_to_channels_last(l, ig_build_out(pool, 0), 4));
-    ig_tfl_out_cast(l, 1, ig_tfl_to_channels_last(l, place, 4));
+    ig_tfl_out_channels_first(l, 0, ig_build_out(pool, 0), 4);
+    ig_tfl_out_cast(l, 1, ig_tfl_transpose(l, place, (int64_t[]){0, 2, 3, 1}, 4));
     return IG_OK;
 }
 

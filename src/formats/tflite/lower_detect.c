@@ -101,8 +101,7 @@ static ig_status soft_suppression(ig_lower *l, ig_value *max, double sigma) {
     l->b = ig_build_end(body);
     bool built = soft_body(l, body, &e, iou, lowest, factor);
     l->b = outer;
-    ig_attr a = {.name = ig_model_name(l->model, "body"), .kind = IG_ATTR_GRAPH, .g = body};
-    if (!built || !a.name || !ig_attr_put(loop, &a)) return ig_oom(l->err);
+    if (!built || !ig_tfl_put_graph(loop, "body", body)) return ig_oom(l->err);
     ig_value *count = IG_BUILD(b, "Shape", loop->out[1]);
     ig_tfl_out_cast(l, 0, filled_up(l, loop->out[1], max, 1));
     ig_tfl_out(l, 1, filled_up(l, loop->out[2], max, 1));

@@ -220,8 +220,9 @@ static bool own_output(ig_graph *g, ig_value *v) {
     return v && ig_graph_add_output(g, v);
 }
 
-static bool put_graph(ig_node *n, const char *name, ig_graph *g) {
+bool ig_tfl_put_graph(ig_node *n, const char *name, ig_graph *g) {
     ig_attr a = {.name = ig_model_name(n->graph->model, name), .kind = IG_ATTR_GRAPH, .g = g};
+    g->name = a.name; /* ONNX wants one */
     return a.name && ig_attr_put(n, &a);
 }
 
@@ -301,7 +302,8 @@ static ig_status build_if(ig_lower *l, ig_value *condition, way *yes, way *no, i
         ig_node_set_output(node, node->n_out - 1, v);
         resource->value = v;
     }
-    if (!put_graph(node, "then_branch", yes->graph) || !put_graph(node, "else_branch", no->graph)) return ig_oom(l->err);
+    if (!ig_tfl_put_graph(node, "then_branch", yes->graph) || !ig_tfl_put_graph(node, "else_branch", no->graph))
+        return ig_oom(l->err);
     for (uint32_t o = 0; o < n; o++) ig_tfl_out(l, o, node->out[o]);
     return IG_OK;
 }
@@ -427,7 +429,7 @@ ig_status ig_tfl_lower_while(ig_lower *l) {
     size_t known = state->resources.n;
     IG_TRY(loop_inputs(l, &p));
     IG_TRY(loop_body(l, &p));
-    if (!put_graph(p.node, "body", p.graph)) return ig_oom(l->err);
+    if (!ig_tfl_put_graph(p.node, "body", p.graph)) return ig_oom(l->err);
     for (size_t r = known; r < state->resources.n; r++) state->resources.items[r]->value = NULL; /* live in the body only */
     for (size_t k = 0; k < p.n; k++) {
         int64_t i = p.argument[k];

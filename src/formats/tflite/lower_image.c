@@ -37,12 +37,12 @@ static ig_status check_pool(ig_lower *l) {
 /* Quantized averages are those of the numbers themselves, rounded with ties away from zero: scales of input and output are the
  * same. */
 static void average_numbers(ig_lower *l, const ig_value *out) {
-    ig_value *x = ig_build_cast(&l->b, ig_lower_in(l, 0), IG_F32);
-    ig_value *y = ig_tfl_round_away(l, pool(l, "AveragePool", ig_tfl_to_channels_first(l, x, 4)));
+    ig_value *x = ig_tfl_transpose(l, ig_lower_in(l, 0), (int64_t[]){0, 3, 1, 2}, 4);
+    ig_value *y = ig_tfl_round_away(l, pool(l, "AveragePool", ig_build_cast(&l->b, x, IG_F32)));
     int64_t zero = out->quant->zero_points ? out->quant->zero_points[0] : 0;
     ig_value *scale = ig_build_f32(&l->b, out->quant->scales[0]);
     y = IG_BUILD(&l->b, "Mul", IG_BUILD(&l->b, "Sub", y, ig_build_f32(&l->b, (float)zero)), scale);
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+    ig_tfl_out_channels_first(l, 0, ig_tfl_activate(l, y), 4);
 }
 
 ig_status ig_tfl_lower_average_pool(ig_lower *l) {
@@ -52,24 +52,32 @@ ig_status ig_tfl_lower_average_pool(ig_lower *l) {
         average_numbers(l, out);
         return IG_OK;
     }
-    ig_value *y = pool(l, "AveragePool", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4));
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+    ig_value *y = pool(l, "AveragePool", ig_tfl_real_channels_first(l, 0));
+    ig_tfl_out_channels_first(l, 0, ig_tfl_activate(l, y), 4);
     return IG_OK;
 }
 
+/* The largest number stands for the largest value. */
 ig_status ig_tfl_lower_max_pool(ig_lower *l) {
     IG_TRY(check_pool(l));
-    ig_value *y = pool(l, "MaxPool", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4));
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+    ig_value *x = ig_lower_in(l, 0);
+    bool bytes = ig_tfl_type(x) == IG_I8 || ig_tfl_type(x) == IG_U8;
+    if (bytes && ig_tfl_same_quant(x, out_of(l, 0)) && ig_tfl_attr_is(l, "fused_activation_function", "NONE")) {
+        ig_value *y = pool(l, "MaxPool", ig_tfl_transpose(l, x, (int64_t[]){0, 3, 1, 2}, 4));
+        ig_tfl_out(l, 0, ig_tfl_transpose(l, y, (int64_t[]){0, 2, 3, 1}, 4));
+        return IG_OK;
+    }
+    ig_value *y = pool(l, "MaxPool", ig_tfl_real_channels_first(l, 0));
+    ig_tfl_out_channels_first(l, 0, ig_tfl_activate(l, y), 4);
     return IG_OK;
 }
 
 /* The root of the mean of squares. */
 ig_status ig_tfl_lower_l2_pool(ig_lower *l) {
     IG_TRY(check_pool(l));
-    ig_value *x = ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4);
+    ig_value *x = ig_tfl_real_channels_first(l, 0);
     ig_value *y = IG_BUILD(&l->b, "Sqrt", pool(l, "AveragePool", IG_BUILD(&l->b, "Mul", x, x)));
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, ig_tfl_activate(l, y), 4));
+    ig_tfl_out_channels_first(l, 0, ig_tfl_activate(l, y), 4);
     return IG_OK;
 }
 
@@ -78,12 +86,12 @@ ig_status ig_tfl_lower_local_response_normalization(ig_lower *l) {
     int64_t radius = ig_tfl_attr(l, "radius"), size = 2 * radius + 1;
     if (radius < 0 || radius > 1 << 20) return ig_lower_refuse(l, "its radius is impossible");
     if (ig_tfl_rank(ig_lower_in(l, 0)) != 4) return ig_lower_refuse(l, "its input doesn't have 4 dims");
-    ig_value *y = IG_BUILD(&l->b, "LRN", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4));
+    ig_value *y = IG_BUILD(&l->b, "LRN", ig_tfl_real_channels_first(l, 0));
     ig_build_int(&l->b, "size", size);
     ig_build_float(&l->b, "bias", ig_attr_float(l->node, "bias"));
     ig_build_float(&l->b, "alpha", ig_attr_float(l->node, "alpha") * (float)size);
     ig_build_float(&l->b, "beta", ig_attr_float(l->node, "beta"));
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, y, 4));
+    ig_tfl_out_channels_first(l, 0, y, 4);
     return IG_OK;
 }
 
@@ -105,10 +113,10 @@ ig_status ig_tfl_lower_resize(ig_lower *l) {
     bool nearest = strcmp(l->rule->to, "nearest") == 0, corners = ig_tfl_attr(l, "align_corners"),
          centers = ig_tfl_attr(l, "half_pixel_centers");
     if (ig_tfl_rank(x) != 4) return ig_lower_refuse(l, "its input doesn't have 4 dims");
-    ig_value *y = IG_BUILD(&l->b, "Resize", ig_tfl_to_channels_first(l, ig_tfl_real(l, 0), 4), NULL, NULL, new_sizes(l, x));
+    ig_value *y = IG_BUILD(&l->b, "Resize", ig_tfl_real_channels_first(l, 0), NULL, NULL, new_sizes(l, x));
     ig_build_str(&l->b, "mode", l->rule->to);
     ig_build_str(&l->b, "coordinate_transformation_mode", corners ? "align_corners" : centers ? "half_pixel" : "asymmetric");
     if (nearest) ig_build_str(&l->b, "nearest_mode", corners || centers ? "round_prefer_ceil" : "floor");
-    ig_tfl_out_real(l, 0, ig_tfl_to_channels_last(l, y, 4));
+    ig_tfl_out_channels_first(l, 0, y, 4);
     return IG_OK;
 }

@@ -194,7 +194,10 @@ ig_status ig_tfl_lower_cast(ig_lower *l) {
 
 ig_status ig_tfl_lower_dequantize(ig_lower *l) {
     ig_value *x = ig_lower_in(l, 0);
-    ig_tfl_out_cast(l, 0, ig_tfl_quantized(x) ? ig_tfl_dequantize(l, x) : x);
+    if (ig_tfl_quantized(x) && ig_tfl_type(l->node->n_out ? l->node->out[0] : NULL) == IG_F32)
+        ig_tfl_out(l, 0, ig_tfl_dequantize(l, x));
+    else
+        ig_tfl_out_cast(l, 0, ig_tfl_quantized(x) ? ig_tfl_dequantize(l, x) : x);
     return IG_OK;
 }
 

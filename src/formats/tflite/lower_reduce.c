@@ -79,12 +79,14 @@ ig_status ig_tfl_lower_topk(ig_lower *l) {
     return IG_OK;
 }
 
-/* In the order of their first appearance; and for each element which one it is. */
+/* In the order of their first appearance; and for each element which one it is. Not every engine has this for small integers.
+ */
 ig_status ig_tfl_lower_unique(ig_lower *l) {
     ig_value *x = ig_lower_in(l, 0);
-    ig_node *unique = ig_build_node(&l->b, NULL, "Unique", &x, 1, 3);
+    ig_value *wide = ig_dtype_is_int(ig_tfl_type(x)) ? ig_build_cast(&l->b, x, IG_I64) : x;
+    ig_node *unique = ig_build_node(&l->b, NULL, "Unique", &wide, 1, 3);
     ig_build_int(&l->b, "sorted", 0);
-    ig_tfl_out_moved(l, 0, ig_build_out(unique, 0), x);
+    ig_tfl_out_cast(l, 0, ig_build_out(unique, 0));
     ig_tfl_out_cast(l, 1, ig_build_out(unique, 2));
     return IG_OK;
 }

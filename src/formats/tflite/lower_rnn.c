@@ -88,9 +88,8 @@ static bool end_scan(ig_lower *l, scan *s, ig_value *const *results) {
     l->b = s->outer;
     l->b.last = s->node;
     l->b.failed |= failed;
-    ig_attr a = {.name = ig_model_name(l->model, "body"), .kind = IG_ATTR_GRAPH, .g = s->body};
     size_t n = s->n_in - s->n_state;
-    if (!a.name || !ig_attr_put(s->node, &a)) return false;
+    if (!ig_tfl_put_graph(s->node, "body", s->body)) return false;
     ig_build_int(&l->b, "num_scan_inputs", (int64_t)n);
     if (s->reverse) {
         ig_build_ints(&l->b, "scan_input_directions", (int64_t[]){1, 1, 1, 1, 1, 1, 1, 1}, n);

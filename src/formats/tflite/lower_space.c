@@ -22,10 +22,21 @@ static ig_value *zero_of(ig_lower *l, const ig_value *x) {
     return ig_build_scalar(&l->b, dtype == IG_UNDEFINED ? IG_F32 : dtype, (double)zero);
 }
 
+/* Few engines pad int16. */
+static ig_value *padded(ig_lower *l, ig_value *x, ig_dtype dtype, const char *mode, ig_value *pads, ig_value *value) {
+    bool narrow = dtype == IG_I16 || dtype == IG_U16;
+    if (narrow) {
+        x = ig_build_cast(&l->b, x, IG_I32);
+        value = value ? ig_build_cast(&l->b, value, IG_I32) : NULL;
+    }
+    ig_value *y = IG_TFL_OP(l, "Pad", mode, x, pads, value);
+    return narrow ? ig_build_cast(&l->b, y, dtype) : y;
+}
+
 ig_status ig_tfl_lower_pad(ig_lower *l) {
     ig_value *x = ig_lower_in(l, 0), *value = ig_lower_in(l, 2);
     if (!value) value = zero_of(l, x);
-    ig_tfl_out_moved(l, 0, IG_BUILD(&l->b, "Pad", x, pads_of(l, ig_lower_in(l, 1)), value), x);
+    ig_tfl_out_moved(l, 0, padded(l, x, ig_tfl_type(x), NULL, pads_of(l, ig_lower_in(l, 1)), value), x);
     return IG_OK;
 }
 
@@ -39,7 +50,7 @@ ig_status ig_tfl_lower_mirror_pad(ig_lower *l) {
     int64_t pads[2 * IG_MAX_RANK];
     size_t n;
     if (!ig_tfl_attr_is(l, "mode", "SYMMETRIC")) {
-        ig_tfl_out_moved(l, 0, IG_TFL_OP(l, "Pad", "mode=reflect", x, pads_of(l, ig_lower_in(l, 1))), x);
+        ig_tfl_out_moved(l, 0, padded(l, x, ig_tfl_type(x), "mode=reflect", pads_of(l, ig_lower_in(l, 1)), NULL), x);
         return IG_OK;
     }
     if (!ig_tfl_ints(l, ig_lower_in(l, 1), pads, IG_COUNT_OF(pads), &n))
@@ -161,13 +172,13 @@ ig_status ig_tfl_lower_space_to_batch(ig_lower *l) {
     ig_tfl_size apart[IG_MAX_RANK], joined[IG_MAX_RANK];
     int64_t perm[IG_MAX_RANK], pads[2 * IG_MAX_RANK] = {0};
     size_t rank = (size_t)b.rank, k = 0;
-    bool padded = false;
+    bool any = false;
     for (size_t i = 0; i < b.n; i++) {
         pads[1 + i] = b.ends[2 * i];
         pads[rank + 1 + i] = b.ends[2 * i + 1];
-        padded |= b.ends[2 * i] || b.ends[2 * i + 1];
+        any |= b.ends[2 * i] || b.ends[2 * i + 1];
     }
-    if (padded) y = IG_BUILD(&l->b, "Pad", x, ig_tfl_list(l, pads, 2 * rank), zero_of(l, x));
+    if (any) y = padded(l, x, ig_tfl_type(x), NULL, ig_tfl_list(l, pads, 2 * rank), zero_of(l, x));
     for (size_t i = 0; i < rank; i++) {
         ig_tfl_size size = ig_tfl_size_of(l, x, (int)i);
         bool spatial = i > 0 && i <= b.n;

@@ -71,10 +71,18 @@ static bool separate_outputs(ig_graph *g) {
     return !b.failed;
 }
 
+static void forget_import(ig_model *m) {
+    size_t kept = 0;
+    for (size_t i = 0; i < m->opsets.n; i++)
+        if (strcmp(m->opsets.items[i].domain, IG_TFL_DOMAIN) != 0) m->opsets.items[kept++] = m->opsets.items[i];
+    m->opsets.n = kept;
+}
+
 static ig_status end(ig_lower *l, ig_status so_far) {
     ig_tfl_state *state = l->state;
     if (!state) return so_far;
     if (so_far == IG_OK && !separate_outputs(l->model->graph)) so_far = ig_oom(l->err);
+    if (so_far == IG_OK) forget_import(l->model);
     ig_arena_free(&state->arena);
     ig_release(l->model->context, state);
     l->state = NULL;

@@ -168,19 +168,6 @@ ig_value *ig_tfl_transpose(ig_lower *l, ig_value *v, const int64_t *perm, size_t
     return y;
 }
 
-ig_value *ig_tfl_to_channels_first(ig_lower *l, ig_value *v, int rank) {
-    int64_t perm[IG_MAX_RANK] = {0, rank - 1};
-    for (int i = 2; i < rank; i++) perm[i] = i - 1;
-    return ig_tfl_transpose(l, v, perm, (size_t)rank);
-}
-
-ig_value *ig_tfl_to_channels_last(ig_lower *l, ig_value *v, int rank) {
-    int64_t perm[IG_MAX_RANK] = {0};
-    for (int i = 1; i < rank - 1; i++) perm[i] = i + 1;
-    perm[rank - 1] = 1;
-    return ig_tfl_transpose(l, v, perm, (size_t)rank);
-}
-
 ig_value *ig_tfl_squeeze(ig_lower *l, ig_value *v, int64_t axis) {
     return IG_BUILD(&l->b, "Squeeze", v, ig_tfl_ints1(l, axis));
 }
@@ -332,6 +319,43 @@ ig_value *ig_tfl_real(ig_lower *l, uint32_t input) {
     return ig_tfl_quantized(v) ? ig_tfl_dequantize(l, v) : v;
 }
 
+ig_value *ig_tfl_real_moved(ig_lower *l, ig_value *moved, const ig_value *from) {
+    if (!moved || !ig_tfl_quantized(from)) return moved;
+    if (!moved->type) moved->type = ig_type_tensor(&l->model->arena, ig_tfl_type(from), NULL);
+    if (!moved->type) l->b.failed = true;
+    moved->quant = from->quant;
+    return ig_tfl_dequantize(l, moved);
+}
+
+ig_value *ig_tfl_real_transposed(ig_lower *l, ig_value *v, const int64_t *perm, size_t n) {
+    ig_value *turned = ig_tfl_transpose(l, v, perm, n);
+    ig_dtype dtype = ig_tfl_type(v), to = l->node->n_out ? ig_tfl_type(l->node->out[0]) : IG_UNDEFINED;
+    if (turned && (dtype == IG_F16 || dtype == IG_BF16) && to != dtype) return ig_build_cast(&l->b, turned, IG_F32);
+    if (!turned || !ig_tfl_quantized(v)) return turned;
+    if (turned == v) return ig_tfl_dequantize(l, v);
+    ig_quant *q = IG_NEW(&l->model->arena, ig_quant);
+    ig_shape shape = {.rank = (int)n};
+    for (size_t i = 0; i < n; i++) shape.dims[i] = ig_tfl_rank(v) == (int)n ? v->type->dims[perm[i]] : ig_dim_unknown();
+    turned->type = ig_type_tensor(&l->model->arena, dtype, &shape);
+    if (!q || !turned->type) {
+        l->b.failed = true;
+        return NULL;
+    }
+    *q = *v->quant;
+    for (size_t i = 0; i < n; i++)
+        if (perm[i] == v->quant->axis) q->axis = (int)i;
+    turned->quant = q;
+    return ig_tfl_dequantize(l, turned);
+}
+
+ig_value *ig_tfl_real_channels_first(ig_lower *l, uint32_t input) {
+    ig_value *v = ig_lower_in(l, input);
+    int rank = ig_tfl_rank(v);
+    int64_t perm[IG_MAX_RANK] = {0, rank - 1};
+    for (int i = 2; i < rank; i++) perm[i] = i - 1;
+    return ig_tfl_real_transposed(l, v, perm, (size_t)ig_max_i64(rank, 0));
+}
+
 ig_value *ig_tfl_quantize(ig_lower *l, ig_value *real, const ig_value *like) {
     if (!ig_tfl_quantized(like)) return real;
     ig_value *y = IG_BUILD(&l->b, "QuantizeLinear", real, scales_of(l, like), zeros_of(l, like, ig_tfl_type(like)));
@@ -358,6 +382,18 @@ void ig_tfl_out_real(ig_lower *l, uint32_t o, ig_value *v) {
     ig_tfl_out(l, o, ig_tfl_quantize(l, v, l->node->out[o]));
 }
 
+static ig_value *channels_last(ig_lower *l, ig_value *v, int rank) {
+    int64_t perm[IG_MAX_RANK] = {0};
+    for (int i = 1; i < rank - 1; i++) perm[i] = i + 1;
+    perm[rank - 1] = 1;
+    return ig_tfl_transpose(l, v, perm, (size_t)rank);
+}
+
+void ig_tfl_out_channels_first(ig_lower *l, uint32_t o, ig_value *v, int rank) {
+    if (o >= l->node->n_out || !l->node->out[o]) return;
+    ig_tfl_out(l, o, channels_last(l, ig_tfl_quantize(l, v, l->node->out[o]), rank));
+}
+
 ig_value *ig_tfl_round_away(ig_lower *l, ig_value *v) {
     ig_value *size = IG_BUILD(&l->b, "Floor", IG_BUILD(&l->b, "Add", IG_BUILD(&l->b, "Abs", v), ig_build_f32(&l->b, 0.5f)));
     return IG_BUILD(&l->b, "Mul", size, IG_BUILD(&l->b, "Sign", v));
@@ -370,13 +406,7 @@ void ig_tfl_out_moved(ig_lower *l, uint32_t o, ig_value *v, const ig_value *from
         ig_tfl_out(l, o, v);
         return;
     }
-    if (v && ig_tfl_quantized(from)) { /* moved elements keep what they stand for, when it is the same for all */
-        if (v->type == NULL) v->type = ig_type_tensor(&l->model->arena, ig_tfl_type(from), NULL);
-        if (v->type == NULL) l->b.failed = true;
-        v->quant = from->quant;
-        v = ig_tfl_dequantize(l, v);
-    }
-    ig_tfl_out_real(l, o, v);
+    ig_tfl_out_real(l, o, ig_tfl_real_moved(l, v, from));
 }
 
 ig_value *ig_tfl_activate(ig_lower *l, ig_value *v) {

@@ -65,6 +65,11 @@ ig_status ig_tfl_need_opset(ig_lower *l, int64_t version);
 /* Real numbers that a value stands for: dequantized, half precision widened when the node's output isn't. */
 ig_value *ig_tfl_dequantize(ig_lower *l, ig_value *v);
 ig_value *ig_tfl_real(ig_lower *l, uint32_t input);
+/* The dims of a value reordered, as real numbers: the integers are moved, which is less work, and leaves what one quantized
+ * operator hands to the next in one piece. */
+ig_value *ig_tfl_real_moved(ig_lower *l, ig_value *moved, const ig_value *from); /* with the scale of `from`, one for all */
+ig_value *ig_tfl_real_transposed(ig_lower *l, ig_value *v, const int64_t *perm, size_t n);
+ig_value *ig_tfl_real_channels_first(ig_lower *l, uint32_t input);
 /* Numbers for real ones, with the type and quantization of `like`. */
 ig_value *ig_tfl_quantize(ig_lower *l, ig_value *real, const ig_value *like);
 /* Output o is `v`, which has the output's element type, or none is known. */
@@ -73,8 +78,9 @@ void ig_tfl_out(ig_lower *l, uint32_t o, ig_value *v);
 void ig_tfl_out_cast(ig_lower *l, uint32_t o, ig_value *v);
 /* Quantized when the output is. */
 void ig_tfl_out_real(ig_lower *l, uint32_t o, ig_value *v);
-/* The same, but ties round away from zero, as in kernels that divide integers: v = numbers of the output before rounding,
- * without the zero point. */
+/* The same for a value with channels first. */
+void ig_tfl_out_channels_first(ig_lower *l, uint32_t o, ig_value *v, int rank);
+/* Rounds with ties away from zero, as kernels do that divide integers. */
 ig_value *ig_tfl_round_away(ig_lower *l, ig_value *v);
 /* Elements that were moved from a value with the quantization of `from`. */
 void ig_tfl_out_moved(ig_lower *l, uint32_t o, ig_value *v, const ig_value *from);
@@ -98,8 +104,6 @@ ig_value *ig_tfl_i64(ig_lower *l, ig_value *v);
 ig_value *ig_tfl_reshape(ig_lower *l, ig_value *v, const int64_t *dims, size_t n);   /* -1: what is left */
 ig_value *ig_tfl_reshape_to(ig_lower *l, ig_value *v, ig_value *shape);              /* int64; zeros are sizes */
 ig_value *ig_tfl_transpose(ig_lower *l, ig_value *v, const int64_t *perm, size_t n); /* none when it is the identity */
-ig_value *ig_tfl_to_channels_first(ig_lower *l, ig_value *v, int rank);
-ig_value *ig_tfl_to_channels_last(ig_lower *l, ig_value *v, int rank);
 ig_value *ig_tfl_squeeze(ig_lower *l, ig_value *v, int64_t axis);
 ig_value *ig_tfl_unsqueeze(ig_lower *l, ig_value *v, int64_t axis);
 /* Elements from..to of an axis (to INT64_MAX: the rest). */
@@ -119,6 +123,9 @@ ig_value *ig_tfl_sizes(ig_lower *l, const ig_tfl_size *sizes, size_t n);
 ig_value *ig_tfl_resize(ig_lower *l, ig_value *v, const ig_tfl_size *sizes, size_t n);
 /* A tensor of this shape (int64) filled with a number. */
 ig_value *ig_tfl_filled(ig_lower *l, ig_value *shape, ig_dtype dtype, double value);
+
+/* A body as attribute of the node. False when memory runs out. */
+bool ig_tfl_put_graph(ig_node *n, const char *name, ig_graph *g);
 
 /* ---------------------------------------------------------------------------------------------------------------- rules */
 
