@@ -42,7 +42,7 @@ static float scale_at(const weights *w, size_t expert, size_t row, size_t block)
 
 static unsigned bits_at(const uint8_t *p, size_t i, size_t bits) {
     size_t at = i * bits;
-    return p[at / 8] >> (at % 8) & ((1u << bits) - 1);
+    return (unsigned)p[at / 8] >> (at % 8) & ((1u << bits) - 1);
 }
 
 static float zero_at(const weights *w, size_t expert, size_t row, size_t block) {
