@@ -92,3 +92,73 @@ def test_beams(beams, returned, more, early, ngram):
 def test_sampling_of_the_likeliest():
     """With a tiny top_p only one token is left to draw."""
     run("Sampling", [*GREEDY, "presence_mask", "seed"], {"input_ids": IDS, "max_length": i(10), "seed": i(5)}, {"top_p": 1e-6, "temperature": 1.0, "filter_value": -1e20, "model_type": 0})
+
+
+def encoder_decoder():
+    """As T5: the encoder also runs the decoder's first step; caches of keys and values are apart."""
+    e = rng.standard_normal((V, HEADS * SIZE)).astype(np.float32)
+    w = rng.standard_normal((HEADS * SIZE, V)).astype(np.float32) * 2
+    n, info = helper.make_node, helper.make_tensor_value_info
+
+    def heads(ids, out):
+        return [n("Gather", ["E", ids], [out + "_e"]), n("Reshape", [out + "_e", "split"], [out + "_4"]), n("Transpose", [out + "_4"], [out], perm=[0, 2, 1, 3])]
+
+    def tail(own, cross):
+        """logits of the newest token's vector, the mean of all so far and the mean of the encoder's."""
+        return [n("ReduceMean", [own + "_all"], ["m1"], axes=[2], keepdims=1), n("ReduceMean", [cross], ["m2"], axes=[2], keepdims=1), n("Add", [own, "m1"], ["a"]), n("Add", ["a", "m2"], ["h"]),
+                n("Transpose", ["h"], ["h4"], perm=[0, 2, 1, 3]), n("Reshape", ["h4", "join"], ["h3"]), n("MatMul", ["h3", "W"], ["logits"])]
+
+    init = [c("E", e), c("W", w), c("split", np.array([0, 0, HEADS, SIZE])), c("join", np.array([0, 0, HEADS * SIZE]))]
+    cache = lambda name: info(name, F, ["b", HEADS, name + "_t", SIZE])
+    encoder = helper.make_graph(
+        [*heads("encoder_input_ids", "present_key_cross_0"), n("Neg", ["present_key_cross_0"], ["present_value_cross_0"]), *heads("decoder_input_ids", "k"), n("Identity", ["k"], ["k_all"]),
+         n("Identity", ["k"], ["present_key_self_0"]), n("Neg", ["k"], ["present_value_self_0"]), *tail("k", "present_key_cross_0"), n("Gather", ["E", "encoder_input_ids"], ["encoder_hidden_states"])],
+        "encoder", [info("encoder_input_ids", I32, ["b", "s"]), info("encoder_attention_mask", I32, ["b", "s"]), info("decoder_input_ids", I32, ["b", "one"])],
+        [info("logits", F, ["b", "one", V]), info("encoder_hidden_states", F, ["b", "s", HEADS * SIZE]), cache("present_key_cross_0"), cache("present_value_cross_0"), cache("present_key_self_0"),
+         cache("present_value_self_0")], init)
+    decoder = helper.make_graph(
+        [*heads("input_ids", "k"), n("Concat", ["past_key_self_0", "k"], ["k_all"], axis=2), n("Identity", ["k_all"], ["present_key_self_0"]), n("Neg", ["k_all"], ["present_value_self_0"]),
+         *tail("k", "past_key_cross_0")],
+        "decoder", [info("input_ids", I32, ["b", "one"]), info("encoder_attention_mask", I32, ["b", "s"]), cache("past_key_self_0"),
+                    cache("past_value_self_0"), cache("past_key_cross_0"), cache("past_value_cross_0")],
+        [info("logits", F, ["b", "one", V]), cache("present_key_self_0"), cache("present_value_self_0")], init)
+    return encoder, decoder
+
+
+def greedily(encoder, decoder_graph, x, most):
+    """The tokens and the sum of their log-probabilities, by running the two graphs alone."""
+    alone = lambda g: helper.make_model(g, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    mask = np.ones_like(x)
+    out = dict(zip([o.name for o in encoder.output], ort_run(alone(encoder), {"encoder_input_ids": x, "encoder_attention_mask": mask, "decoder_input_ids": np.array([[1]], np.int32)})))
+    caches = {k[8:]: v for k, v in out.items() if k.startswith("present_")}
+    tokens, total, logits = [1], 0.0, out["logits"]
+    while len(tokens) < most:
+        row = logits[0, -1].astype(np.float64)
+        row -= np.log(np.exp(row - row.max()).sum()) + row.max()
+        total += row.max()
+        if row.argmax() == 12:
+            break
+        tokens.append(int(row.argmax()))
+        feeds = {"input_ids": np.array([[tokens[-1]]], np.int32), "encoder_attention_mask": mask, **{f"past_{k}": v for k, v in caches.items()}}
+        out = dict(zip([o.name for o in decoder_graph.output], ort_run(alone(decoder_graph), feeds)))
+        caches.update({k[8:]: v for k, v in out.items() if k.startswith("present_")})
+        logits = out["logits"]
+    return tokens, total
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_encoder_decoder(seed):
+    global rng
+    rng = np.random.default_rng(seed)
+    encoder, decoder_graph = encoder_decoder()
+    x = np.array([[3, 4, 5, 6]], np.int32)
+    given = {"input_ids": x, "max_length": i(10), "min_length": i(1), "num_beams": i(1), "num_return_sequences": i(1), "length_penalty": f(0), "repetition_penalty": f(1)}
+    node = helper.make_node("BeamSearch", list(given), ["sequences", "sequences_scores"], domain=MS, encoder=encoder, decoder=decoder_graph, eos_token_id=12, pad_token_id=0, decoder_start_token_id=1, model_type=1, vocab_size=V)
+    types = {np.dtype(np.int32): I32, np.dtype(np.float32): F}
+    m = model_of([node], [(k, types[v.dtype], list(v.shape)) for k, v in given.items()], [("sequences", I32, None), ("sequences_scores", F, None)], {"": 13, MS: 1}, ir=8)
+    tokens, total = greedily(encoder, decoder_graph, x, 10)
+    sequences, scores = igata.Session(m).run(given)
+    assert sequences[0, 0].tolist() == tokens + [0] * (10 - len(tokens))
+    np.testing.assert_allclose(scores[0, 0], total, rtol=1e-4)
+    many = igata.Session(m).run({**given, "num_beams": i(4), "num_return_sequences": i(4)})
+    assert (np.diff(many[1][0]) <= 0).all() and many[1][0, 0] >= scores[0, 0] - 1e-5
