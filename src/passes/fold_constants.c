@@ -44,8 +44,27 @@ static bool store(ig_graph *g, ig_node *n, ig_tensor **out) {
     return true;
 }
 
+/* The value of a Constant becomes an initializer as it is, however large: nothing is decoded or copied. */
+static bool lift(ig_graph *g, ig_node *n, ig_const *c) {
+    ig_shape shape = {.rank = c->rank};
+    for (int d = 0; d < c->rank; d++) shape.dims[d] = ig_dim_of(c->dims[d]);
+    ig_arena *arena = &g->model->arena;
+    ig_type *type = ig_type_tensor(arena, c->dtype, &shape);
+    ig_value *v = type ? ig_value_new(g, NULL, type) : NULL;
+    if (!v || !IG_PUSH(arena, &g->initializers, v)) return false;
+    v->constant = c;
+    return ig_value_replace(n->out[0], v);
+}
+
 static ig_status fold_node(ig_graph *g, ig_node *n, ig_arena *scratch, ig_pass_env *env) {
     const ig_op *op = ig_op_of(n);
+    ig_const *value = ig_node_is(n, "", "Constant") && n->n_out == 1 && n->out[0] ? ig_attr_const(n, "value") : NULL;
+    if (value && !value->bad && !value->sparse && value->rank >= 0 && value->rank <= IG_MAX_RANK) {
+        if (!lift(g, n, value)) return ig_oom(env->err);
+        ig_node_erase(n);
+        env->changes++;
+        return IG_OK;
+    }
     if (!op || !op->run || (op->flags & (IG_OP_RANDOM | IG_OP_GRAPHS))) return IG_OK;
     const ig_tensor **in = IG_NEW_ARRAY(scratch, const ig_tensor *, n->n_in);
     ig_tensor **out = IG_NEW_ARRAY(scratch, ig_tensor *, n->n_out);
