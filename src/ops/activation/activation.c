@@ -47,7 +47,7 @@ ACTIVATION(hard_sigmoid, "", "HardSigmoid", 1, 0, hard_sigmoid, LIGHT, "alpha", 
 ACTIVATION(hard_swish, "", "HardSwish", 14, 0, hard_swish, LIGHT, NULL)
 ACTIVATION(softplus, "", "Softplus", 1, 0, softplus, HEAVY, NULL)
 ACTIVATION(softsign, "", "Softsign", 1, 0, softsign, LIGHT, NULL)
-ACTIVATION(thresholded_relu, "", "ThresholdedRelu", 10, 0, thresholded_relu, LIGHT, "alpha")
+ACTIVATION(thresholded_relu, "", "ThresholdedRelu", 1, 0, thresholded_relu, LIGHT, "alpha")
 ACTIVATION(mish, "", "Mish", 18, 0, mish, HEAVY, NULL)
 ACTIVATION(swish, "", "Swish", 24, 0, swish, HEAVY, "alpha")
 ACTIVATION(shrink, "", "Shrink", 9, 0, shrink, LIGHT, "lambd", "bias")
