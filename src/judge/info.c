@@ -2,6 +2,7 @@
 #include "formats/format.h"
 #include "infer/infer.h"
 #include "infer/work.h"
+#include "ops/expand/expand.h"
 #include "ops/op.h"
 #include "passes/passes.h"
 
@@ -37,11 +38,12 @@ static const char *text(facts *f, ig_str s) {
 
 /* ----------------------------------------------------------------------------------------------------------- operators */
 
-/* Can igata run the node? A function runs when its body does; the depth bounds functions that call each other. */
+/* Can igata run the node, with a kernel or by taking it apart first? A function runs when its body does; the depth bounds
+ * functions that call each other. */
 static bool is_supported(const ig_node *node, int depth) {
     if (!node->function) {
         const ig_op *op = ig_op_of(node);
-        return op && op->run;
+        return (op && op->run) || ig_expansion_of(node) || ig_node_is(node, "ai.onnx.preview.training", "Gradient");
     }
     for (const ig_node *n = node->function->body->first; n && depth > 0; n = n->next)
         if (!is_supported(n, depth - 1)) return false;

@@ -71,3 +71,38 @@ void ig_expand_irfft(ig_sketch *s, const ig_node *node) {
                      "t = DFT<inverse=1>(Concat<axis=-2>(z, back * sign), _, -2i);"
                      "y = Squeeze(Slice(t, [0], [1], [-1]), [-1])");
 }
+
+/* ----------------------------------------------------------------------------------------------------------- inference */
+
+static ig_status infer_grid(ig_infer *c) {
+    ig_shape x, grid, y = {.rank = 4};
+    bool has_x = ig_infer_shape(c, 0, &x), has_grid = ig_infer_shape(c, 1, &grid);
+    if ((has_x && x.rank != 4) || (has_grid && grid.rank != 4)) return ig_infer_fail(c, "both inputs must have 4 dimensions");
+    for (int i = 0; i < 4; i++)
+        y.dims[i] = !(i < 2 ? has_x : has_grid) ? ig_dim_unknown() : i < 2 ? x.dims[i] : grid.dims[i - 1];
+    return ig_infer_set(c, 0, ig_infer_dtype(c, 0), &y);
+}
+
+static ig_status infer_rfft(ig_infer *c) {
+    ig_shape x;
+    if (!ig_infer_shape(c, 0, &x) || x.rank < 1 || x.rank >= IG_MAX_RANK) return IG_OK;
+    ig_dim *n = &x.dims[x.rank - 1];
+    *n = ig_dim_add(c->syms, ig_dim_floor_div(c->syms, *n, ig_dim_of(2)), ig_dim_of(1));
+    x.dims[x.rank++] = ig_dim_of(2);
+    return ig_infer_set(c, 0, ig_infer_dtype(c, 0), &x);
+}
+
+static ig_status infer_irfft(ig_infer *c) {
+    ig_shape x;
+    if (!ig_infer_shape(c, 0, &x) || x.rank < 2) return IG_OK;
+    x.rank--;
+    ig_dim *n = &x.dims[x.rank - 1];
+    *n = ig_dim_mul(c->syms, ig_dim_sub(c->syms, *n, ig_dim_of(1)), ig_dim_of(2));
+    return ig_infer_set(c, 0, ig_infer_dtype(c, 0), &x);
+}
+
+#define MS "com.microsoft"
+const ig_op ig_op_ms_bias_softmax = {MS, "BiasSoftmax", 1, 0, 0, ig_infer_same, NULL, NULL, NULL};
+const ig_op ig_op_ms_grid_sample = {MS, "GridSample", 1, 0, 0, infer_grid, NULL, NULL, NULL};
+const ig_op ig_op_ms_rfft = {MS, "Rfft", 1, 0, 0, infer_rfft, NULL, NULL, NULL};
+const ig_op ig_op_ms_irfft = {MS, "Irfft", 1, 0, 0, infer_irfft, NULL, NULL, NULL};
