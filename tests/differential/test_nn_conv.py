@@ -108,3 +108,70 @@ def test_batch_normalization(shape):
     for opset in (7, 9, 14, 15):
         one("BatchNormalization", inputs, dict(epsilon=1e-3), opset=opset)
     one("BatchNormalization", inputs, dict(training_mode=1, momentum=0.8), opset=15, outputs=3)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_conv_transpose(seed):
+    rng = np.random.default_rng(seed)
+    dims = int(rng.integers(1, 4))
+    kernel = [int(rng.integers(1, 4)) for _ in range(dims)]
+    strides = [int(rng.integers(1, 4)) for _ in range(dims)]
+    group = int(rng.integers(1, 4)) if rng.random() < 0.5 else 1
+    attrs = dict(kernel_shape=kernel, strides=strides, group=group)
+    space = [int(rng.integers(3, 7)) for _ in range(dims)]
+    if rng.random() < 0.5:
+        attrs["dilations"] = [int(rng.integers(1, 3)) for _ in range(dims)]
+    if rng.random() < 0.5:
+        attrs["output_padding"] = [int(rng.integers(0, s)) for s in strides]
+    choice = rng.random()
+    if choice < 0.4:
+        attrs["pads"] = [int(rng.integers(0, 2)) for _ in range(2 * dims)]
+    elif choice < 0.6:
+        attrs["auto_pad"] = ["SAME_UPPER", "SAME_LOWER", "VALID"][rng.integers(3)]
+    elif choice < 0.8:
+        attrs["output_shape"] = [s * t + int(rng.integers(0, 2)) for s, t in zip(space, strides)]
+        attrs["auto_pad"] = ["SAME_UPPER", "NOTSET"][rng.integers(2)]
+    channels, filters = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+    x, w = floats(rng, 2, group * channels, *space), floats(rng, group * channels, filters, *kernel)
+    inputs = [x, w] + ([floats(rng, group * filters)] if rng.random() < 0.5 else [])
+    one("ConvTranspose", inputs, attrs, opset=11)
+    if "pads" in attrs:
+        pads = np.array(attrs.pop("pads"), np.int64)
+        m, feeds = model("ConvTranspose", inputs, dict(attrs, pads=pads.tolist()), opset=11)
+        dynamic = [x, w, pads] + inputs[2:]
+        one("ConvTransposeWithDynamicPads", dynamic, attrs, domain=MS, oracle=lambda *_: ort_run(m, feeds))
+
+
+def test_conv_transpose_double():
+    rng = np.random.default_rng(1)
+    x, w = floats(rng, 2, 3, 5, 6, dtype=np.float64), floats(rng, 3, 4, 3, 3, dtype=np.float64)
+    one("ConvTranspose", [x, w], dict(strides=[2, 2]), opset=11, oracle=reference_run)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_deform_conv(seed):
+    rng = np.random.default_rng(seed)
+    kernel, strides = [int(rng.integers(1, 4)) for _ in range(2)], [int(rng.integers(1, 3)) for _ in range(2)]
+    pads, dilations = [int(rng.integers(0, 2)) for _ in range(4)], [int(rng.integers(1, 3)) for _ in range(2)]
+    group, og = (2, 2) if seed % 2 else (1, 1)
+    space = [7, 8]
+    out = [(s + pads[i] + pads[i + 2] - (kernel[i] - 1) * dilations[i] - 1) // strides[i] + 1 for i, s in enumerate(space)]
+    taps = kernel[0] * kernel[1]
+    x, w = floats(rng, 2, 4, *space), floats(rng, 6, 4 // group, *kernel)
+    inputs = [x, w, floats(rng, 2, og * taps * 2, *out), floats(rng, 6), floats(rng, 2, og * taps, *out)]
+    attrs = dict(strides=strides, pads=pads, dilations=dilations, group=group, offset_group=og)
+    for n in (3, 4, 5):
+        one("DeformConv", inputs[:n], attrs, opset=19)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_col2im(seed):
+    rng = np.random.default_rng(seed)
+    dims = int(rng.integers(1, 4)) + 1
+    image, block = [int(rng.integers(4, 8)) for _ in range(dims)], [int(rng.integers(1, 4)) for _ in range(dims)]
+    strides, dilations = [int(rng.integers(1, 3)) for _ in range(dims)], [int(rng.integers(1, 2)) for _ in range(dims)]
+    pads = [int(rng.integers(0, 2)) for _ in range(2 * dims)]
+    out = [(s + pads[i] + pads[i + dims] - (block[i] - 1) * dilations[i] - 1) // strides[i] + 1 for i, s in enumerate(image)]
+    x = floats(rng, 2, 3 * int(np.prod(block)), int(np.prod(out)))
+    attrs = dict(strides=strides, dilations=dilations, pads=pads)
+    one("Col2Im", [x, np.array(image), np.array(block)], attrs, opset=18)

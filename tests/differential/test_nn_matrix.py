@@ -70,3 +70,21 @@ def test_gemm(ta, tb, c, alpha, beta):
         tolerance = dict(rtol=1e-2, atol=5e-2) if dtype == np.float16 else {}
         for constant in ((), (1,)):
             one("Gemm", inputs, attrs, opset=13, constant=constant, **tolerance, **({"oracle": oracle} if oracle else {}))
+
+
+EQUATIONS = [("ij,jk->ik", [(3, 4), (4, 5)]), ("ij,jk", [(3, 4), (4, 5)]), ("ij->ji", [(3, 4)]), ("ii->i", [(4, 4)]), ("ii", [(4, 4)]),
+             ("ij->", [(3, 4)]), ("i,j->ij", [(3,), (4,)]), ("bhid,bhjd->bhij", [(2, 3, 4, 8), (2, 3, 5, 8)]), ("...ij,...jk->...ik", [(2, 3, 4), (2, 4, 5)]),
+             ("...ii->...i", [(2, 4, 4)]), ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("ijk,jil->kl", [(3, 4, 5), (4, 3, 2)]),
+             ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 2)]), ("ij,ij->i", [(3, 4), (3, 4)]), ("ab,cd->", [(2, 3), (4, 5)]), ("abc->cab", [(2, 3, 4)]),
+             ("i,i,i->i", [(4,), (4,), (4,)]), ("...,...->...", [(3, 4), (3, 4)]), ("...i,...->...i", [(3, 4), (3,)]), ("bnqk,bnkd->bqnd", [(2, 3, 4, 5), (2, 3, 5, 6)]),
+             ("ij , jk -> ki", [(3, 4), (4, 5)]), ("aij,j->ai", [(2, 3, 4), (4,)]), ("Aij,AIj->iI", [(2, 3, 4), (2, 5, 4)]), ("ij,j->i", [(3, 0), (0,)]),
+             ("iij,jk->ik", [(3, 3, 4), (4, 2)]), ("abcd,abce->abde", [(2, 2, 3, 4), (2, 2, 3, 5)]), (",i->i", [(), (3,)]), ("->", [()])]  # fmt: skip
+
+
+@pytest.mark.parametrize("equation,shapes", EQUATIONS)
+def test_einsum(equation, shapes):
+    rng = np.random.default_rng(1)
+    for dtype in (np.float32, np.float64, np.int32, np.int64, np.float16, np.uint8):
+        inputs = [np.asarray(floats(rng, *s, scale=3)).astype(dtype) if dtype != np.uint8 else rng.integers(0, 9, s, np.uint8) for s in shapes]
+        want = lambda *_: [np.asarray(np.einsum(equation, *[i.astype(np.float32) if dtype == np.float16 else i for i in inputs])).astype(dtype)]
+        one("Einsum", inputs, dict(equation=equation), opset=12, oracle=want, rtol=1e-2 if dtype == np.float16 else 1e-4, atol=1e-2 if dtype == np.float16 else 1e-4)

@@ -34,4 +34,18 @@ static inline void ig_window_place(int dims, const int64_t *of, size_t i, int64_
     }
 }
 
+/* Where the row of the input begins that a tap reads for a row of places (coordinates without the last dim); false when it is
+ * outside. */
+static inline bool ig_window_row(const ig_window *w, const int64_t *at, const int64_t *tap, int64_t *base) {
+    int last = w->dims - 1;
+    *base = 0;
+    for (int k = 0; k < last; k++) {
+        int64_t i = at[k] * w->stride[k] - w->begin[k] + tap[k] * w->dilation[k];
+        if (i < 0 || i >= w->in[k]) return false;
+        *base = *base * w->in[k] + i;
+    }
+    *base *= w->in[last];
+    return true;
+}
+
 #endif

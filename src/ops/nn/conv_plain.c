@@ -29,26 +29,13 @@ typedef struct plain {
                 for (size_t r = 0; r < rows; r++) {                                                                            \
                     int64_t base;                                                                                              \
                     ig_window_place(last, w->out, r, at);                                                                      \
-                    if (!row_of_tap(w, at, tap, &base)) continue;                                                              \
+                    if (!ig_window_row(w, at, tap, &base)) continue;                                                           \
                     const TYPE *p = x + base + from;                                                                           \
                     for (int64_t i = first; i < stop; i++) y[(int64_t)(r * row) + i] += weight * p[i * stride];                \
                 }                                                                                                              \
             }                                                                                                                  \
         }                                                                                                                      \
     }
-
-/* Where the input row begins that a tap reads for a row of places; false when it is outside. */
-static bool row_of_tap(const ig_window *w, const int64_t *at, const int64_t *tap, int64_t *base) {
-    int last = w->dims - 1;
-    *base = 0;
-    for (int k = 0; k < last; k++) {
-        int64_t i = at[k] * w->stride[k] - w->begin[k] + tap[k] * w->dilation[k];
-        if (i < 0 || i >= w->in[k]) return false;
-        *base = *base * w->in[k] + i;
-    }
-    *base *= w->in[last];
-    return true;
-}
 
 PLAIN(plain_f64, double)
 PLAIN(plain_i32, uint32_t)

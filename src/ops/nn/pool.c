@@ -47,19 +47,6 @@ typedef struct pool {
     const int64_t *counts; /* of AveragePool: for each dim in turn, for each place */
 } pool;
 
-/* Where the row of the input begins that a tap reads for a row of places; false when it is outside. */
-static bool row_of_tap(const ig_window *w, const int64_t *at, const int64_t *tap, int64_t *base) {
-    int last = w->dims - 1;
-    *base = 0;
-    for (int k = 0; k < last; k++) {
-        int64_t i = at[k] * w->stride[k] - w->begin[k] + tap[k] * w->dilation[k];
-        if (i < 0 || i >= w->in[k]) return false;
-        *base = *base * w->in[k] + i;
-    }
-    *base *= w->in[last];
-    return true;
-}
-
 /* Taps one after the other over whole rows of places, so that the inner loop runs along memory. `y` and `x` are the elements
  * that STEP brings together. */
 #define POOL(name, TYPE, FIRST, STEP, FINISH)                                                                                  \
@@ -81,7 +68,7 @@ static bool row_of_tap(const ig_window *w, const int64_t *at, const int64_t *tap
                 for (size_t r = 0; r < j->out / j->row; r++) {                                                                 \
                     int64_t base;                                                                                              \
                     ig_window_place(last, w->out, r, at);                                                                      \
-                    if (!row_of_tap(w, at, tap, &base)) continue;                                                              \
+                    if (!ig_window_row(w, at, tap, &base)) continue;                                                           \
                     const TYPE *source = plane + base + from;                                                                  \
                     for (int64_t i = first; i < stop; i++) {                                                                   \
                         const TYPE x = source[i * stride], y = to[r * j->row + (size_t)i];                                     \
