@@ -171,3 +171,9 @@ def test_large(threads):
     compare("Exp", 13, [x], threads=threads)
     half = x.astype(np.float16)
     compare("Sub", 14, [half, half[:, ::2].repeat(2, 1)], threads=threads, oracle=reference_run)
+
+
+@pytest.mark.parametrize("op", ["Sin", "Cos"])
+def test_far_angles(op):
+    x = np.concatenate([np.linspace(-8192, 8192, 999), np.array([1e4, -1e5, 1e9, 3e38, 8192.5, -0.0, 1e-40])]).astype(np.float32)
+    compare(op, 22, [x], oracle=reference_run, rtol=3e-7, atol=1e-7)

@@ -18,7 +18,7 @@ typedef struct row {
 #define IG_REAL_3(name, expr)    {#name, 3, false}, {#name, 3, true},
 #define IG_REAL_1P(name, expr)   {#name, 1, false}, {#name, 1, true},
 #define IG_REAL_2P(name, expr)   {#name, 2, false}, {#name, 2, true},
-#define IG_REAL(form, name, ...) {#name, 0, false}, /* whole numbers: the checks of operators cover them */
+#define IG_REAL(form, name, ...) {#name, 0, false}, /* of several types: the checks of operators cover them */
 static const row rows[IG_REAL_COUNT] = {
 #include "kernels/loops/loops.def"
 };
@@ -112,9 +112,9 @@ void kc_check_loops(kc *k) {
 
 void kc_time_loops(kc *k) {
     enum { N = 1 << 14, TIMES = 50 };
-    static const size_t which[] = {IG_REAL_add_f32, IG_REAL_relu_f32,    IG_REAL_exp_f32,
-                                   IG_REAL_log_f32, IG_REAL_sigmoid_f32, IG_REAL_tanh_f32,
-                                   IG_REAL_erf_f32, IG_REAL_gelu_f32,    IG_REAL_softplus_f32};
+    static const size_t which[] = {IG_REAL_add_f32,      IG_REAL_relu_f32, IG_REAL_exp_f32, IG_REAL_log_f32,
+                                   IG_REAL_sigmoid_f32,  IG_REAL_tanh_f32, IG_REAL_erf_f32, IG_REAL_gelu_f32,
+                                   IG_REAL_softplus_f32, IG_REAL_sin_f32};
     float *x = kc_floats(k, N), *y = kc_floats(k, N);
     const void *in[] = {x, x};
     const size_t step[] = {1, 1};

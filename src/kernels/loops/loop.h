@@ -129,4 +129,38 @@ typedef void (*ig_loop_fn)(const void *params, size_t n, void *out, const void *
         }                                                                                                                      \
     }
 
+/* From float to float: `near` where |x| <= limit, in vectors, and `far`, which may call a function, for the rest, which is
+ * rare. Infinities and NaN are for `near` to get right. */
+#define IG_LOOP_FAR(name, limit, near, far)                                                                                    \
+    static void name(const void *params_, size_t n, void *out_, const void *const *in_, const size_t *step_) {                 \
+        enum { CHUNK = 256 };                                                                                                  \
+        float *out = out_, v[CHUNK];                                                                                           \
+        const float *in0 = in_[0];                                                                                             \
+        IG_UNUSED(params_);                                                                                                    \
+        for (size_t at = 0, some; at < n; at += some) {                                                                        \
+            int32_t most = 0;                                                                                                  \
+            some = n - at < CHUNK ? n - at : CHUNK;                                                                            \
+            if (step_[0])                                                                                                      \
+                memcpy(v, in0 + at, some * sizeof *v);                                                                         \
+            else                                                                                                               \
+                for (size_t i = 0; i < some; i++) v[i] = in0[0];                                                               \
+            for (size_t i = 0; i < some; i++) {                                                                                \
+                int32_t bits;                                                                                                  \
+                memcpy(&bits, &v[i], sizeof bits);                                                                             \
+                bits &= 0x7FFFFFFF;                                                                                            \
+                most = bits > most ? bits : most;                                                                              \
+            }                                                                                                                  \
+            IG_EACH (i, some) {                                                                                                \
+                const float x = v[i];                                                                                          \
+                out[at + i] = (near);                                                                                          \
+            }                                                                                                                  \
+            float largest;                                                                                                     \
+            memcpy(&largest, &most, sizeof largest);                                                                           \
+            for (size_t i = 0; i < some && !(largest <= (limit)); i++) {                                                       \
+                const float x = v[i];                                                                                          \
+                if (x > (limit) || x < -(limit)) out[at + i] = (far);                                                          \
+            }                                                                                                                  \
+        }                                                                                                                      \
+    }
+
 #endif

@@ -115,6 +115,20 @@ static inline float ig_mish_f32(float x) {
 }
 static inline double ig_mish_f64(double x) { return x * tanh(ig_softplus_f64(x)); }
 
+/* Sine, or cosine with `quarter` 1: x = n pi/2 + r with |r| <= pi/4, where pi/2 is taken in pieces whose products with n are
+ * exact, but for the last (Cody, Waite: Software Manual for the Elementary Functions, 1980). For |x| up to IG_NEAR. */
+#define IG_NEAR 8192
+static inline float ig_circle_f32(float x, uint32_t quarter) {
+    float shifted = x * 0x1.45f306p-1f + 0x1.8p23f;
+    float n = shifted - 0x1.8p23f;
+    float r = (((x - n * 0x1.92p+0f) - n * 0x1.fb4p-12f) - n * 0x1.444p-24f) - n * 0x1.68c234p-39f, q = r * r;
+    float sine = r + r * q * (-0x1.555544p-3f + q * (0x1.1106b8p-7f + q * -0x1.99172p-13f));
+    float cosine = 1 - q / 2 + q * q * (0x1.55554ap-5f + q * (-0x1.6c0ba6p-10f + q * 0x1.99c2b6p-16f));
+    uint32_t turn = ig_f32_bits(shifted) + quarter; /* the low bits hold n */
+    float v = turn & 1 ? cosine : sine;
+    return ig_bits_f32(ig_f32_bits(v) ^ (turn & 2) << 30);
+}
+
 /* To nearest, ties to even: from 2^23 on the last bit of a float is 1. In this form it needs no instruction of SSE 4. */
 static inline float ig_round_f32(float x) {
     float a = fabsf(x);

@@ -68,8 +68,6 @@ REAL_OP(tanh, "Tanh", 1, IG_GRAIN_HEAVY)
     static const ig_loop symbol##_loops[] = {IG_F32_F64_ROWS(IG_ROW_1, symbol)};                                               \
     IG_UNARY_OP(symbol, text, since, IG_OP_INPLACE, ig_infer_same, symbol##_loops, IG_GRAIN_HEAVY)
 
-LIBM_OP(sin, "Sin", 7, sin)
-LIBM_OP(cos, "Cos", 7, cos)
 LIBM_OP(tan, "Tan", 7, tan)
 LIBM_OP(asin, "Asin", 7, asin)
 LIBM_OP(acos, "Acos", 7, acos)
@@ -79,6 +77,13 @@ LIBM_OP(cosh, "Cosh", 9, cosh)
 LIBM_OP(asinh, "Asinh", 9, asinh)
 LIBM_OP(acosh, "Acosh", 9, acosh)
 LIBM_OP(atanh, "Atanh", 9, atanh)
+
+IG_LOOP_1(sin_f64, double, double, sin(x))
+IG_LOOP_1(cos_f64, double, double, cos(x))
+static const ig_loop sin_loops[] = {IG_REAL_ROW(sin_f32, IG_F32, IG_F32), IG_ROW_1(sin_f64, IG_F64)};
+static const ig_loop cos_loops[] = {IG_REAL_ROW(cos_f32, IG_F32, IG_F32), IG_ROW_1(cos_f64, IG_F64)};
+IG_UNARY_OP(sin, "Sin", 7, IG_OP_INPLACE, ig_infer_same, sin_loops, IG_GRAIN_HEAVY)
+IG_UNARY_OP(cos, "Cos", 7, IG_OP_INPLACE, ig_infer_same, cos_loops, IG_GRAIN_HEAVY)
 
 /* Erf took whole numbers in opset 9: the result as a float, truncated. */
 static const ig_loop erf_loops[] = {IG_REAL_ROWS_1(erf)};
