@@ -15,7 +15,7 @@ foreach(file ${IGATA_SOURCES})
     set(isa ${CMAKE_MATCH_1})
     if(isa IN_LIST IGATA_ISAS)
       set_source_files_properties(${file} PROPERTIES COMPILE_FLAGS "${IGATA_FLAGS_${isa}} -ffp-contract=fast")
-      if(file MATCHES "/loops/avx512\\.c$") # long loops without dependences: worth the width that compilers shy away from
+      if(file MATCHES "/(loops|folds)/avx512\\.c$") # long loops without dependences: worth the width that compilers shy away from
         set_property(SOURCE ${file} APPEND_STRING PROPERTY COMPILE_FLAGS " -mprefer-vector-width=512")
       endif()
     else()

@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "kernels/conv/loops.h"
+#include "kernels/folds/folds.h"
 #include "kernels/gemm/tile.h"
 #include "kernels/igemm/tile.h"
 #include "kernels/loops/loops.h"

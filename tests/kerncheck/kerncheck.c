@@ -16,6 +16,7 @@ static const struct check {
     {"conv", kc_check_conv, kc_time_conv},
     {"igemm", kc_check_igemm, kc_time_igemm},
     {"loops", kc_check_loops, kc_time_loops},
+    {"folds", kc_check_folds, kc_time_folds},
 };
 
 enum { CANARY = 64 };

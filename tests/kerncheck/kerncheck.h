@@ -31,5 +31,7 @@ void kc_check_igemm(kc *k);
 void kc_time_igemm(kc *k);
 void kc_check_loops(kc *k);
 void kc_time_loops(kc *k);
+void kc_check_folds(kc *k);
+void kc_time_folds(kc *k);
 
 #endif

@@ -22,11 +22,9 @@ uint64_t ig_order_key(ig_dtype dtype, const void *data, size_t i) {
 }
 
 void ig_order_keys(ig_dtype dtype, const void *data, size_t first, size_t step, size_t n, uint64_t *keys) {
-    const float *f = data;
-    for (size_t i = 0; i < n; i++) {
-        size_t at = first + i * step;
-        keys[i] = dtype == IG_F32 ? of_real((double)f[at]) : ig_order_key(dtype, data, at);
-    }
+    const float *f = (const float *)data + first;
+    for (size_t i = 0; i < n && dtype == IG_F32; i++) keys[i] = of_real((double)f[i * step]);
+    for (size_t i = 0; i < n && dtype != IG_F32; i++) keys[i] = ig_order_key(dtype, data, first + i * step);
 }
 
 static void insert(size_t *indices, size_t n, ig_order_fn order, const void *arg) {

@@ -1,4 +1,5 @@
 /* TopK (1 with `k` as an attribute, 10 as an input, 11 with `largest` and `sorted`, 24). Equal elements come by their index. */
+#include "kernels/kernels.h"
 #include "ops/args.h"
 #include "ops/index/order.h"
 #include "ops/loops/cells.h"
@@ -43,6 +44,7 @@ typedef struct top {
     char *values; /* or NULL */
     size_t size;
     int64_t *indices; /* or NULL */
+    const ig_folds *kernels;
 } top;
 
 static bool worse(pair a, pair b) { return a.key > b.key || (a.key == b.key && a.index > b.index); }
@@ -58,26 +60,55 @@ static void sink(pair *heap, size_t n, size_t at) {
     heap[at] = x;
 }
 
+enum { BLOCK = 256 };
+
+/* Whether nothing in a block of floats is better than the worst of a full heap: most blocks of a long lane, when few are
+ * wanted. */
+static bool nothing_better(const top *t, const float *x, size_t n, pair worst) {
+    float best = t->flip ? t->kernels->max(x, n) : t->kernels->min(x, n);
+    return best == best && (ig_order_key(IG_F32, &best, 0) ^ t->flip) >= worst.key;
+}
+
+static size_t offer(const top *t, pair *heap, size_t have, pair p) {
+    if (have < t->k) {
+        heap[have++] = p;
+        for (size_t at = t->k / 2; have == t->k && at-- > 0;) sink(heap, t->k, at);
+    } else if (worse(heap[0], p)) {
+        heap[0] = p;
+        sink(heap, t->k, 0);
+    }
+    return have;
+}
+
+/* Floats in one piece: most are seen to be no better without making a key. `lane` is where the lane begins. */
+static size_t offer_floats(const top *t, pair *heap, size_t have, const float *lane, size_t begin, size_t n) {
+    if (have == t->k && nothing_better(t, lane + begin, n, heap[0])) return have;
+    for (size_t i = begin; i < begin + n; i++) {
+        float x = lane[i], limit = lane[heap[0].index];
+        bool hopeless = t->flip ? x <= limit : x >= limit; /* false for NaN */
+        if (have == t->k && hopeless) continue;
+        have = offer(t, heap, have, (pair){ig_order_key(IG_F32, lane, i) ^ t->flip, i});
+    }
+    return have;
+}
+
+static size_t offer_block(const top *t, pair *heap, size_t have, size_t first, size_t begin, size_t n) {
+    uint64_t keys[BLOCK];
+    ig_order_keys(t->x->dtype, t->x->data, first + begin * t->lanes.inner, t->lanes.inner, n, keys);
+    for (size_t i = 0; i < n; i++) have = offer(t, heap, have, (pair){keys[i] ^ t->flip, begin + i});
+    return have;
+}
+
 /* The k best of a lane, best first: a heap of the best so far, sorted in the end. */
 static void select_lane(const top *t, size_t lane, pair *heap) {
-    enum { BLOCK = 256 };
-    uint64_t keys[BLOCK];
-    size_t n = t->lanes.length, k = t->k, first = ig_lane_first(&t->lanes, lane), step = t->lanes.inner, have = 0;
+    size_t n = t->lanes.length, first = ig_lane_first(&t->lanes, lane), step = t->lanes.inner, have = 0;
+    const float *floats = t->x->dtype == IG_F32 && step == 1 ? (const float *)t->x->data + first : NULL;
+    heap[0].index = 0;
     for (size_t begin = 0; begin < n; begin += BLOCK) {
         size_t some = ig_min_size(n - begin, BLOCK);
-        ig_order_keys(t->x->dtype, t->x->data, first + begin * step, step, some, keys);
-        for (size_t i = 0; i < some; i++) {
-            pair p = {keys[i] ^ t->flip, begin + i};
-            if (have < k) {
-                heap[have++] = p;
-                for (size_t at = k / 2; have == k && at-- > 0;) sink(heap, k, at);
-            } else if (worse(heap[0], p)) {
-                heap[0] = p;
-                sink(heap, k, 0);
-            }
-        }
+        have = floats ? offer_floats(t, heap, have, floats, begin, some) : offer_block(t, heap, have, first, begin, some);
     }
-    for (size_t end = k; end-- > 1;) {
+    for (size_t end = t->k; end-- > 1;) {
         pair last = heap[0];
         heap[0] = heap[end];
         heap[end] = last;
@@ -120,6 +151,7 @@ static ig_status run_topk(ig_call *c) {
     IG_TRY(ig_cells_in(c, x, &from));
     if (values) IG_TRY(ig_cells_out(c, values, &to));
     top t = {.x = x, .lanes = ig_lanes_of(x->rank, x->dims, axis), .k = (size_t)k, .flip = largest ? UINT64_MAX : 0};
+    t.kernels = ig_kernels_of(c->context)->folds;
     t.from = from.data;
     t.values = to.data;
     t.size = from.size;

@@ -61,6 +61,38 @@ static void tile_runs(char *to, const char *from, const int64_t *n, const int64_
         }                                                                                                                      \
     }
 
+/* Four rows of four 32-bit elements to four columns. */
+typedef uint32_t four __attribute__((vector_size(16)));
+typedef uint32_t four_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+
+static void turn_four(char *to, int64_t to_step, const char *from, size_t from_step) {
+    four a = *(const four_unaligned *)(const void *)from, b = *(const four_unaligned *)(const void *)(from + from_step);
+    four c = *(const four_unaligned *)(const void *)(from + 2 * from_step),
+         d = *(const four_unaligned *)(const void *)(from + 3 * from_step);
+    four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    four ef = __builtin_shufflevector(a, b, 2, 6, 3, 7), gh = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(four_unaligned *)(void *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+    *(four_unaligned *)(void *)(to + to_step) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+    *(four_unaligned *)(void *)(to + 2 * to_step) = __builtin_shufflevector(ef, gh, 0, 1, 4, 5);
+    *(four_unaligned *)(void *)(to + 3 * to_step) = __builtin_shufflevector(ef, gh, 2, 3, 6, 7);
+}
+
+/* As tile_transpose_4, which does what is left over. */
+static void tile_turn_4(char *to, const char *from, const int64_t *n, const int64_t *to_step, const int64_t *from_step) {
+    enum { PITCH = (TRANSPOSE + 4) * 4 };
+    char buffer[TRANSPOSE * PITCH];
+    for (int64_t j = 0; j < n[1]; j++) memcpy(buffer + j * PITCH, from + j * from_step[1], (size_t)n[0] * 4);
+    int64_t rows = n[0] / 4 * 4, columns = n[1] / 4 * 4;
+    for (int64_t i = 0; i < rows; i += 4) {
+        for (int64_t j = 0; j < columns; j += 4)
+            turn_four(to + i * to_step[0] + j * 4, to_step[0], buffer + j * PITCH + i * 4, PITCH);
+    }
+    for (int64_t i = 0; i < n[0]; i++) {
+        for (int64_t j = i < rows ? columns : 0; j < n[1]; j++)
+            memcpy(to + i * to_step[0] + j * 4, buffer + j * PITCH + i * 4, 4);
+    }
+}
+
 TILES(1)
 TILES(2)
 TILES(4)
@@ -70,6 +102,7 @@ TILES(16)
 static tile_fn choose(size_t size, bool fill, bool transpose) {
 #define ROW(s)                                                                                                                 \
     case s: return transpose ? tile_transpose_##s : fill ? tile_fill_##s : tile_steps_##s
+    if (transpose && size == 4) return tile_turn_4;
     switch (size) {
         ROW(1);
         ROW(2);

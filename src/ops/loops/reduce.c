@@ -1,13 +1,14 @@
 #include "ops/loops/reduce.h"
+#include "kernels/kernels.h"
 #include "ops/loops/convert.h"
+#include "ops/loops/fold.h"
 #include "ops/loops/work.h"
 
 #include <math.h>
 
 enum {
     CHUNK = 256,    /* results that one accumulator block holds */
-    RUN = 256,      /* elements that are folded in float before they add up in double */
-    LANES = 16,     /* independent sums in a run: vectors */
+    RUN = 512,      /* elements that are converted at a time */
     PART = 1 << 14, /* elements of one part when a long fold has few results */
     MAX_PARTS = 64,
 };
@@ -16,106 +17,6 @@ typedef union accumulators {
     double f[CHUNK];
     int64_t i[CHUNK];
 } accumulators;
-
-/* Folds a block of n elements (at most RUN) into one accumulator, or n elements into n accumulators. */
-typedef void (*along_fn)(void *acc, const void *block, size_t n);
-typedef void (*across_fn)(void *acc, const void *block, size_t n);
-
-/* -------------------------------------------------------------------------------------------------------- single folds */
-
-#define SUMS_OF(name, type, sum, term)                                                                                         \
-    static void along_##name(void *acc, const void *block, size_t n) {                                                         \
-        const type *x = block;                                                                                                 \
-        type lanes[LANES] = {0};                                                                                               \
-        size_t i = 0;                                                                                                          \
-        for (; i + LANES <= n; i += LANES) {                                                                                   \
-            for (size_t k = 0; k < LANES; k++) lanes[k] += term(x[i + k]);                                                     \
-        }                                                                                                                      \
-        for (; i < n; i++) lanes[i % LANES] += term(x[i]);                                                                     \
-        sum total = 0;                                                                                                         \
-        for (size_t k = 0; k < LANES; k++) total += (sum)lanes[k];                                                             \
-        *(sum *)acc += total;                                                                                                  \
-    }                                                                                                                          \
-    static void across_##name(void *acc, const void *block, size_t n) {                                                        \
-        const type *restrict x = block;                                                                                        \
-        sum *restrict a = acc;                                                                                                 \
-        for (size_t i = 0; i < n; i++) a[i] += (sum)term(x[i]);                                                                \
-    }
-
-/* The result replaces the accumulator where `step` says. */
-#define STEPS_OF(name, type, result, step)                                                                                     \
-    static void along_##name(void *acc, const void *block, size_t n) {                                                         \
-        const type *x = block;                                                                                                 \
-        result a = *(result *)acc;                                                                                             \
-        for (size_t i = 0; i < n; i++) a = step(a, (result)x[i]);                                                              \
-        *(result *)acc = a;                                                                                                    \
-    }                                                                                                                          \
-    static void across_##name(void *acc, const void *block, size_t n) {                                                        \
-        const type *restrict x = block;                                                                                        \
-        result *restrict a = acc;                                                                                              \
-        for (size_t i = 0; i < n; i++) a[i] = step(a[i], (result)x[i]);                                                        \
-    }
-
-#define ITSELF(x)      (x)
-#define SQUARE(x)      ((x) * (x))
-#define TIMES(a, x)    ((a) * (x))
-#define GREATER(a, x)  ((((x) > (a)) | ((x) != (x))) ? (x) : (a))
-#define LESS(a, x)     ((((x) < (a)) | ((x) != (x))) ? (x) : (a))
-#define INT_MORE(a, x) ((x) > (a) ? (x) : (a))
-#define INT_LESS(a, x) ((x) < (a) ? (x) : (a))
-/* Integers wrap: unsigned arithmetic. */
-#define SIGNED_ABS(x) ((x) >> 63 ? 0 - (x) : (x))
-
-SUMS_OF(sum_f32, float, double, ITSELF)
-SUMS_OF(abs_f32, float, double, fabsf)
-SUMS_OF(square_f32, float, double, SQUARE)
-STEPS_OF(prod_f32, float, double, TIMES)
-SUMS_OF(sum_f64, double, double, ITSELF)
-SUMS_OF(abs_f64, double, double, fabs)
-SUMS_OF(square_f64, double, double, SQUARE)
-STEPS_OF(prod_f64, double, double, TIMES)
-STEPS_OF(min_f64, double, double, LESS)
-STEPS_OF(max_f64, double, double, GREATER)
-SUMS_OF(sum_i64, uint64_t, uint64_t, ITSELF)
-SUMS_OF(abs_i64, uint64_t, uint64_t, SIGNED_ABS)
-SUMS_OF(square_i64, uint64_t, uint64_t, SQUARE)
-STEPS_OF(prod_i64, uint64_t, uint64_t, TIMES)
-STEPS_OF(min_i64, int64_t, int64_t, INT_LESS)
-STEPS_OF(max_i64, int64_t, int64_t, INT_MORE)
-
-/* Comparisons have no rounding, so the lanes may stay in float; written out because the accumulator is a double. */
-#define EXTREME_F32(name, step)                                                                                                \
-    static void along_##name(void *acc, const void *block, size_t n) {                                                         \
-        const float *x = block;                                                                                                \
-        float lanes[LANES], a = (float)*(double *)acc;                                                                         \
-        for (size_t k = 0; k < LANES; k++) lanes[k] = a;                                                                       \
-        size_t i = 0;                                                                                                          \
-        for (; i + LANES <= n; i += LANES) {                                                                                   \
-            for (size_t k = 0; k < LANES; k++) lanes[k] = step(lanes[k], x[i + k]);                                            \
-        }                                                                                                                      \
-        for (; i < n; i++) a = step(a, x[i]);                                                                                  \
-        for (size_t k = 0; k < LANES; k++) a = step(a, lanes[k]);                                                              \
-        *(double *)acc = (double)a;                                                                                            \
-    }                                                                                                                          \
-    static void across_##name(void *acc, const void *block, size_t n) {                                                        \
-        const float *restrict x = block;                                                                                       \
-        double *restrict a = acc;                                                                                              \
-        for (size_t i = 0; i < n; i++) a[i] = step(a[i], (double)x[i]);                                                        \
-    }
-
-EXTREME_F32(min_f32, LESS)
-EXTREME_F32(max_f32, GREATER)
-
-/* By work type (see row_of) and fold. The sum of exponentials is a sum: the exponentials are taken on the way. */
-#define ROW(along_or_across, t)                                                                                                \
-    {                                                                                                                          \
-        along_or_across##_sum_##t, along_or_across##_abs_##t, along_or_across##_square_##t, along_or_across##_sum_##t,         \
-            along_or_across##_prod_##t, along_or_across##_min_##t, along_or_across##_max_##t                                   \
-    }
-static const along_fn along[][IG_FOLD_COUNT] = {ROW(along, f32), ROW(along, f64), ROW(along, i64)};
-static const across_fn across[][IG_FOLD_COUNT] = {ROW(across, f32), ROW(across, f64), ROW(across, i64)};
-
-static int row_of(ig_dtype work) { return work == IG_F32 ? 0 : work == IG_F64 ? 1 : 2; }
 
 /* --------------------------------------------------------------------------------------------------------- arrangement */
 
@@ -180,8 +81,9 @@ typedef struct job {
     const ig_tensor *x;
     ig_tensor *y;
     ig_dtype work;
-    along_fn along;
-    across_fn across;
+    const ig_folds *kernels;
+    ig_folder folder;
+    bool direct;        /* elements are of the work type */
     uint64_t empty;     /* bits of the accumulator before the first element */
     uint64_t flip;      /* to compare uint64 as signed numbers */
     double count;       /* elements that make one result */
@@ -192,11 +94,9 @@ typedef struct job {
     double *shift;      /* maxima, for exponentials */
 } job;
 
-/* A block of elements in the work type: where they lie, or converted in `room`. */
+/* n elements in the work type: where they lie, or converted in `room`. */
 static const void *block_of(const job *j, size_t first, size_t n, void *room) {
-    if (j->x->dtype == IG_F32 && j->work == IG_F32) return (const float *)j->x->data + first;
-    if (j->x->dtype == IG_F64) return (const double *)j->x->data + first;
-    if (j->x->dtype == IG_I64 && j->work == IG_I64) return (const int64_t *)j->x->data + first;
+    if (j->direct) return (const char *)j->x->data + first * ig_dtype_bytes(j->work);
     ig_convert(j->x->dtype, j->x->data, first, j->work, room, 0, n);
     for (size_t i = 0; i < n && j->flip; i++) ((uint64_t *)room)[i] ^= j->flip;
     return room;
@@ -210,34 +110,41 @@ static const double *exponentials(const double *x, size_t n, const double *shift
 /* One result from one contiguous run. */
 static void fold_run(const job *j, void *acc, size_t first, size_t n, const double *shift) {
     double room[RUN];
-    for (size_t done = 0; done < n; done += RUN) {
-        size_t some = ig_min_size(n - done, RUN);
+    size_t most = j->direct && !shift ? n : RUN;
+    for (size_t done = 0; done < n; done += most) {
+        size_t some = ig_min_size(n - done, most);
         const void *block = block_of(j, first + done, some, room);
         if (shift) block = exponentials(block, some, shift, 0, room);
-        j->along(acc, block, some);
+        j->folder.along(j->kernels, acc, block, some);
     }
 }
 
-/* `width` results from n rows of `width` elements that lie `inner` apart. Narrow rows that touch are taken several at a time.
- */
+/* `width` results from n rows that lie a.inner apart. */
 static void fold_rows(const job *j, void *acc, size_t first, size_t n, size_t width, const double *shift) {
     double room[CHUNK];
-    size_t inner = j->a.inner, group = width == inner && !shift && width <= CHUNK / 8 ? CHUNK / width : 1, row = 0;
-    if (group > 1 && n >= 2 * group) {
-        accumulators wide;
-        for (size_t i = 0; i < group * width; i++) memcpy(&wide.i[i], &j->empty, sizeof j->empty);
-        for (; row + group <= n; row += group) {
-            j->across(&wide, block_of(j, first + row * inner, group * width, room), group * width);
-        }
-        across_fn join =
-            across[row_of(j->work == IG_F32 ? IG_F64 : j->work)][j->rule->fold >= IG_FOLD_PROD ? j->rule->fold : IG_FOLD_SUM];
-        for (size_t g = 0; g < group; g++) join(acc, &wide.i[g * width], width);
+    if (j->direct && !shift) {
+        j->folder.across(j->kernels, acc, block_of(j, first, 0, NULL), j->a.inner, n, width);
+        return;
     }
-    for (; row < n; row++) {
-        const void *block = block_of(j, first + row * inner, width, room);
+    for (size_t row = 0; row < n; row++) {
+        const void *block = block_of(j, first + row * j->a.inner, width, room);
         if (shift) block = exponentials(block, width, shift, 1, room);
-        j->across(acc, block, width);
+        j->folder.across(j->kernels, acc, block, width, 1, width);
     }
+}
+
+/* The same for narrow rows that touch: several make one wide row, whose results are joined in the end. */
+static void fold_narrow(const job *j, void *acc, size_t first, size_t n, size_t width) {
+    size_t group = CHUNK / width, rows = n / group;
+    accumulators wide;
+    double room[CHUNK];
+    for (size_t i = 0; i < group * width; i++) memcpy(&wide.i[i], &j->empty, sizeof j->empty);
+    for (size_t row = 0; row < rows; row++) {
+        const void *block = block_of(j, first + row * group * width, group * width, room);
+        j->folder.across(j->kernels, &wide, block, group * width, 1, group * width);
+    }
+    ig_folder_join(j->rule->fold, j->work).across(j->kernels, acc, &wide, width, group, width);
+    fold_rows(j, acc, first + rows * group * width, n - rows * group, width, NULL);
 }
 
 /* Results [first_result, +n) of outer index `outer`: all runs of reduced groups, one part of the last. */
@@ -247,10 +154,13 @@ static void fold_results(const job *j, void *acc, size_t outer, size_t inner, si
     size_t base = offset_of(a->n_kept, a->kept, a->kept_step, outer) + inner + begin * a->inner;
     for (size_t run = 0; run < a->n_runs && begin < end; run++) {
         size_t first = base + offset_of(a->n_reduced, a->reduced, a->reduced_step, run);
+        size_t length = end - begin;
         if (a->inner == 1) {
-            fold_run(j, acc, first, end - begin, shift);
+            fold_run(j, acc, first, length, shift);
+        } else if (n == a->inner && n <= CHUNK / 8 && length >= 2 * CHUNK / n && !shift) {
+            fold_narrow(j, acc, first, length, n);
         } else {
-            fold_rows(j, acc, first, end - begin, n, shift);
+            fold_rows(j, acc, first, length, n, shift);
         }
     }
 }
@@ -301,13 +211,12 @@ static void fold_range(void *arg, size_t begin, size_t end) {
 /* Adds up the parts. Their accumulators are all of the wide type, and sums of whatever kind add. */
 static void join_parts(const job *j) {
     size_t results = j->a.n_outer * j->a.inner;
-    ig_fold fold = j->rule->fold >= IG_FOLD_PROD ? j->rule->fold : IG_FOLD_SUM;
-    across_fn join = across[row_of(j->work == IG_F32 ? IG_F64 : j->work)][fold];
+    ig_folder join = ig_folder_join(j->rule->fold, j->work);
     for (size_t first = 0; first < results; first += CHUNK) {
         size_t n = ig_min_size(CHUNK, results - first);
         accumulators acc;
         memcpy(&acc, j->partial + first, n * sizeof(uint64_t));
-        for (size_t p = 1; p < j->parts; p++) join(&acc, j->partial + p * results + first, n);
+        join.across(j->kernels, &acc, j->partial + results + first, results, j->parts - 1, n);
         store_results(j, &acc, first, n);
     }
 }
@@ -364,6 +273,7 @@ static ig_status run_job(ig_call *c, job *j) {
     size_t items, results = j->a.n_outer * j->a.inner;
     if (results == 0) return IG_OK;
     set_empty(j);
+    j->direct = j->work == j->x->dtype || (j->work == IG_I64 && j->x->dtype == IG_U64 && !j->flip);
     divide_work(j, &items);
     if (j->parts > 1) {
         j->partial = ig_call_scratch(c, j->parts * results * sizeof(uint64_t));
@@ -394,9 +304,8 @@ ig_status ig_reduce(ig_call *c, const ig_reduce_rule *rule, const ig_tensor *x, 
     if (j.work == IG_UNDEFINED) return ig_call_no_kernel(c, x->dtype);
     bool real = rule->finish || y->dtype == IG_F64;
     if (rule->fold == IG_FOLD_SUM_EXP || (real && j.work == IG_I64)) j.work = IG_F64;
-    int row = row_of(j.work);
-    j.along = along[row][rule->fold];
-    j.across = across[row][rule->fold];
+    j.kernels = ig_kernels_of(c->context)->folds;
+    j.folder = ig_folder_of(rule->fold, j.work);
     arrange(&j.a, x, axes);
     double count = 1;
     for (int k = 0; k < x->rank; k++) count *= axes >> k & 1 ? (double)x->dims[k] : 1;

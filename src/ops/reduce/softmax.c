@@ -1,12 +1,13 @@
 /* Softmax, LogSoftmax, Hardmax (1, 11, 13) and QLinearSoftmax of com.microsoft. Before version 13 the dims from `axis` on count
  * as one. */
+#include "kernels/kernels.h"
 #include "ops/args.h"
-#include "ops/loops/exp.h"
 #include "ops/loops/lanes.h"
+#include "ops/loops/real.h"
 
 #include <math.h>
 
-enum { LANES = 16, RUN = 1024 }; /* sums side by side; elements that are added in float before they are in double */
+enum { RUN = 1024 };
 
 static ig_status infer_softmax(ig_infer *c) {
     ig_shape x;
@@ -17,53 +18,19 @@ static ig_status infer_softmax(ig_infer *c) {
 
 /* ------------------------------------------------------------------------------------------------------- lane by lane */
 
-/* A NaN needn't come out: it makes the sum a NaN anyway. */
-static float largest_f32(const float *x, size_t n) {
-    float lanes[LANES], m = -INFINITY;
-    for (size_t k = 0; k < LANES; k++) lanes[k] = m;
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        for (size_t k = 0; k < LANES; k++) lanes[k] = x[i + k] > lanes[k] ? x[i + k] : lanes[k];
-    }
-    for (; i < n; i++) m = x[i] > m ? x[i] : m;
-    for (size_t k = 0; k < LANES; k++) m = lanes[k] > m ? lanes[k] : m;
-    return m;
-}
-
-/* out = e^(in - most); returns the sum. */
-static double exponentials_f32(const float *in, float *out, size_t n, float most) {
-    double sum = 0;
-    for (size_t begin = 0; begin < n; begin += RUN) {
-        size_t end = ig_min_size(n, begin + RUN), i = begin;
-        float lanes[LANES] = {0}, rest = 0;
-        for (; i + LANES <= end; i += LANES) {
-            for (size_t k = 0; k < LANES; k++) {
-                float e = ig_exp_down(in[i + k] - most);
-                out[i + k] = e;
-                lanes[k] += e;
-            }
-        }
-        for (; i < end; i++) rest += out[i] = ig_exp_down(in[i] - most);
-        for (size_t k = 0; k < LANES; k++) sum += (double)lanes[k];
-        sum += (double)rest;
-    }
-    return sum;
-}
-
 static void softmax_f32(const void *arg, const float *in, float *out, size_t n) {
-    IG_UNUSED(arg);
-    float scale = (float)(1 / exponentials_f32(in, out, n, largest_f32(in, n)));
-    for (size_t i = 0; i < n; i++) out[i] *= scale;
+    const ig_folds *k = arg;
+    double sum = k->exp_sum(in, out, n, k->max(in, n));
+    k->scale(out, n, (float)(1 / sum));
 }
 
 /* The exponentials go through a small block, because `out` may be `in`. */
 static void log_softmax_f32(const void *arg, const float *in, float *out, size_t n) {
-    IG_UNUSED(arg);
-    float most = largest_f32(in, n), block[RUN];
+    const ig_folds *k = arg;
+    float most = k->max(in, n), block[RUN];
     double sum = 0;
-    for (size_t i = 0; i < n; i += RUN) sum += exponentials_f32(in + i, block, ig_min_size(RUN, n - i), most);
-    float less = (float)log(sum);
-    for (size_t i = 0; i < n; i++) out[i] = in[i] - most - less;
+    for (size_t i = 0; i < n; i += RUN) sum += k->exp_sum(in + i, block, ig_min_size(RUN, n - i), most);
+    k->less(in, out, n, most, (float)log(sum));
 }
 
 static double largest_f64(const double *x, size_t n) {
@@ -114,7 +81,7 @@ static ig_status map_lanes(ig_call *c, const ig_lane_map *map) {
     ig_lanes lanes;
     IG_TRY(ig_call_like(c, 0, 0));
     IG_TRY(lanes_for(c, ig_attr_int(c->node, "axis"), c->node->schema->since < 13, &lanes));
-    return ig_lanes_map(c, &lanes, c->in[0], c->out[0], map, NULL);
+    return ig_lanes_map(c, &lanes, c->in[0], c->out[0], map, ig_kernels_of(c->context)->folds);
 }
 
 #define SOFTMAX_OP(symbol, text)                                                                                               \
@@ -142,9 +109,9 @@ static void softmax_i64(const void *arg, const int64_t *in, int64_t *out, size_t
     int64_t most = INT64_MIN;
     double sum = 0;
     for (size_t i = 0; i < n; i++) most = ig_max_i64(most, in[i]);
-    for (size_t i = 0; i < n; i++) sum += (double)ig_exp_down((float)(in[i] - most) * q->scale);
+    for (size_t i = 0; i < n; i++) sum += (double)ig_exp_f32((float)(in[i] - most) * q->scale);
     for (size_t i = 0; i < n; i++) {
-        double p = (double)ig_exp_down((float)(in[i] - most) * q->scale) / sum;
+        double p = (double)ig_exp_f32((float)(in[i] - most) * q->scale) / sum;
         double y = rint(p / (double)q->y_scale);
         out[i] = y > 1e6 ? q->high : ig_clamp_i64((int64_t)y + q->y_zero, q->low, q->high);
     }

@@ -1,0 +1,2 @@
+#define IG_FOLDS_VARIANT ig_folds_c
+#include "kernels/folds/simd.h"
