@@ -15,7 +15,7 @@ enum { LANES = 4 };
 enum {
     SUMS = 4,   /* vectors that are added to in turn: an addition takes some cycles */
     RUN = 1024, /* floats that add up in float */
-    ROWS = 16,  /* rows that add up in float */
+    ROWS = 8,   /* rows that add up in float */
     WIDTH = 256,
 };
 
