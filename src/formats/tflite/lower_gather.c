@@ -55,15 +55,19 @@ ig_status ig_tfl_lower_scatter_nd(ig_lower *l) {
     return IG_OK;
 }
 
-/* Numbers outside of the range, negative ones too, give rows without a one. */
+/* Where the number of each element is that of the place along a new axis. */
 ig_status ig_tfl_lower_one_hot(ig_lower *l) {
-    ig_value *at = ig_tfl_i64(l, ig_lower_in(l, 0)), *depth = ig_tfl_i64(l, ig_lower_in(l, 1));
-    ig_value *on = ig_tfl_reshape(l, ig_lower_in(l, 2), (int64_t[]){1}, 1);
-    ig_value *off = ig_tfl_reshape(l, ig_lower_in(l, 3), (int64_t[]){1}, 1);
-    at = IG_BUILD(&l->b, "Where", IG_BUILD(&l->b, "Less", at, ig_build_i64(&l->b, 0)), depth, at);
-    ig_value *y = IG_BUILD(&l->b, "OneHot", at, depth, ig_tfl_concat(l, (ig_value *[]){off, on}, 2, 0));
-    ig_build_int(&l->b, "axis", ig_tfl_attr(l, "axis"));
-    ig_tfl_out_moved(l, 0, y, ig_lower_in(l, 2));
+    ig_value *at = ig_tfl_i64(l, ig_lower_in(l, 0)), *depth = ig_tfl_reshape(l, ig_tfl_i64(l, ig_lower_in(l, 1)), NULL, 0);
+    int64_t axis = ig_tfl_attr(l, "axis"), dims[IG_MAX_RANK] = {-1};
+    int rank;
+    IG_TRY(ig_tfl_need_rank(l, ig_lower_in(l, 0), &rank));
+    if (axis < 0) axis += rank + 1;
+    if (axis < 0 || axis > rank || rank >= IG_MAX_RANK) return ig_lower_refuse(l, "its axis is out of range");
+    for (int64_t i = 1; i <= rank - axis; i++) dims[i] = 1;
+    ig_value *places = IG_BUILD(&l->b, "Range", ig_build_i64(&l->b, 0), depth, ig_build_i64(&l->b, 1));
+    places = ig_tfl_reshape(l, places, dims, (size_t)(1 + rank - axis));
+    ig_value *here = IG_BUILD(&l->b, "Equal", ig_tfl_unsqueeze(l, at, axis), places);
+    ig_tfl_out_moved(l, 0, IG_BUILD(&l->b, "Where", here, ig_lower_in(l, 2), ig_lower_in(l, 3)), ig_lower_in(l, 2));
     return IG_OK;
 }
 

@@ -1,6 +1,8 @@
 /* Operators on pictures: pools, local normalization, resizing. */
 #include "formats/tflite/rules.h"
 
+#include <math.h>
+
 static ig_value *out_of(const ig_lower *l, uint32_t o) { return o < l->node->n_out ? l->node->out[o] : NULL; }
 
 /* A pool of channels-first data by this ONNX operator. */
@@ -57,14 +59,32 @@ ig_status ig_tfl_lower_average_pool(ig_lower *l) {
     return IG_OK;
 }
 
+/* The fused activation on quantized numbers: their bounds. */
+static ig_value *clip_numbers(ig_lower *l, ig_value *v, const ig_value *like) {
+    static const struct {
+        const char *name;
+        float low, high;
+    } activations[] = {{"RELU", 0, INFINITY}, {"RELU6", 0, 6}, {"RELU_N1_TO_1", -1, 1}};
+    ig_dtype dtype = ig_tfl_type(like);
+    double zero = like->quant->zero_points ? (double)like->quant->zero_points[0] : 0, scale = (double)like->quant->scales[0];
+    bool sign = dtype != IG_U8;
+    for (size_t i = 0; i < IG_COUNT_OF(activations); i++) {
+        if (!ig_tfl_attr_is(l, "fused_activation_function", activations[i].name)) continue;
+        double low = fmax(zero + round((double)activations[i].low / scale), sign ? -128 : 0);
+        double high = fmin(zero + round((double)activations[i].high / scale), sign ? 127 : 255);
+        return IG_BUILD(&l->b, "Clip", v, ig_build_scalar(&l->b, dtype, low), ig_build_scalar(&l->b, dtype, high));
+    }
+    return v;
+}
+
 /* The largest number stands for the largest value. */
 ig_status ig_tfl_lower_max_pool(ig_lower *l) {
     IG_TRY(check_pool(l));
-    ig_value *x = ig_lower_in(l, 0);
+    ig_value *x = ig_lower_in(l, 0), *out = out_of(l, 0);
     bool bytes = ig_tfl_type(x) == IG_I8 || ig_tfl_type(x) == IG_U8;
-    if (bytes && ig_tfl_same_quant(x, out_of(l, 0)) && ig_tfl_attr_is(l, "fused_activation_function", "NONE")) {
+    if (bytes && ig_tfl_quantized(x) && ig_tfl_same_quant(x, out) && !ig_tfl_attr_is(l, "fused_activation_function", "TANH")) {
         ig_value *y = pool(l, "MaxPool", ig_tfl_transpose(l, x, (int64_t[]){0, 3, 1, 2}, 4));
-        ig_tfl_out(l, 0, ig_tfl_transpose(l, y, (int64_t[]){0, 2, 3, 1}, 4));
+        ig_tfl_out(l, 0, ig_tfl_transpose(l, clip_numbers(l, y, out), (int64_t[]){0, 2, 3, 1}, 4));
         return IG_OK;
     }
     ig_value *y = pool(l, "MaxPool", ig_tfl_real_channels_first(l, 0));

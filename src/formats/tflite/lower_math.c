@@ -12,6 +12,12 @@ ig_status ig_tfl_lower_unary(ig_lower *l) {
     return IG_OK;
 }
 
+/* Kernels negate the numbers themselves, whatever their zero point. */
+ig_status ig_tfl_lower_neg(ig_lower *l) {
+    ig_tfl_out(l, 0, IG_BUILD(&l->b, "Neg", ig_lower_in(l, 0)));
+    return IG_OK;
+}
+
 ig_status ig_tfl_lower_rsqrt(ig_lower *l) {
     ig_value *root = IG_BUILD(&l->b, "Sqrt", ig_tfl_real(l, 0));
     ig_tfl_out_real(l, 0, IG_BUILD(&l->b, "Reciprocal", root));
@@ -140,17 +146,11 @@ ig_status ig_tfl_lower_atan2(ig_lower *l) {
     return IG_OK;
 }
 
-/* Shifts with the sign; the distance is clamped to the width. Signed numbers are divided by a power of two, rounding down. */
+/* Shifts with the sign; the distance is clamped to the width. Numbers are divided by a power of two, rounding down. */
 ig_status ig_tfl_lower_right_shift(ig_lower *l) {
     ig_value *x = ig_lower_in(l, 0), *by = ig_lower_in(l, 1);
-    ig_dtype dtype = ig_tfl_type(x);
-    int64_t bits = ig_dtypes[dtype].bits;
-    if (ig_dtype_number(dtype) == IG_NUMBER_UNSIGNED) {
-        by = IG_BUILD(&l->b, "Min", by, ig_build_scalar(&l->b, dtype, (double)(bits - 1)));
-        ig_tfl_out(l, 0, IG_TFL_OP(l, "BitShift", "direction=RIGHT", x, by));
-        return IG_OK;
-    }
-    if (dtype == IG_I64) return ig_lower_refuse(l, "it shifts int64");
+    int64_t bits = ig_dtypes[ig_tfl_type(x)].bits;
+    if (bits < 8 || bits > 32) return ig_lower_refuse(l, "it shifts numbers of type %s", ig_dtypes[ig_tfl_type(x)].name);
     x = ig_build_cast(&l->b, x, IG_I64);
     by = IG_BUILD(&l->b, "Clip", ig_build_cast(&l->b, by, IG_I64), ig_build_i64(&l->b, 0), ig_build_i64(&l->b, bits - 1));
     ig_value *one = ig_build_scalar(&l->b, IG_U64, 1);

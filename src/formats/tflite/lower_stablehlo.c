@@ -221,7 +221,7 @@ ig_status ig_tfl_lower_stablehlo_pad(ig_lower *l) {
         return ig_lower_refuse(l, "its pads don't fit its input");
     bool cut = false, padded = false;
     for (size_t i = 0; i < n; i++) {
-        int64_t size = ig_tfl_dim(x, (int)i);
+        int64_t size = ig_tfl_dim(ig_lower_in(l, 0), (int)i);
         if (inner[i] && size < 0) return ig_lower_refuse(l, "the shape of its input is not known");
         x = spread(l, x, (int)n, (int)i, size, inner[i] + 1, value);
         pads[i] = ig_max_i64(low[i], 0);
