@@ -270,16 +270,26 @@ ig_status ig_tfl_lower_bitcast(ig_lower *l) {
         return IG_OK;
     }
     int64_t n = in > out ? in / out : out / in;
+    ig_dtype wide_type = in > out ? IG_U64 : IG_I64;
     ig_tensor *t = NULL;
     for (int64_t i = 0; i < n; i++) factors[i] = UINT64_C(1) << (i * (in > out ? out : in));
-    if (ig_tensor_new(&t, l->model->context, IG_U64, 1, &n, NULL) == IG_OK) memcpy(t->data, factors, t->bytes);
+    if (ig_tensor_new(&t, l->model->context, wide_type, 1, &n, NULL) == IG_OK) memcpy(t->data, factors, t->bytes);
     ig_value *places = ig_build_tensor(&l->b, t), *wide = bits_as(l, x, in_bits);
-    if (in_bits != IG_U64) wide = ig_tfl_op(l, "Cast", "to=13", &wide, 1);
+    if (in_bits != wide_type) {
+        wide = IG_BUILD(&l->b, "Cast", wide);
+        ig_build_int(&l->b, "to", wide_type);
+    }
     if (in > out) {
         y = IG_BUILD(&l->b, "Div", ig_tfl_unsqueeze(l, wide, -1), places);
         if (out < 64) y = IG_BUILD(&l->b, "Mod", y, ig_build_scalar(&l->b, IG_U64, ldexp(1, (int)out)));
     } else {
         y = IG_TFL_OP(l, "ReduceSum", "keepdims=0", IG_BUILD(&l->b, "Mul", wide, places), ig_tfl_ints1(l, -1));
+        if (out == 64) { /* sums have wrapped to the sign */
+            y = IG_BUILD(&l->b, "BitCast", y);
+            ig_build_int(&l->b, "to", to);
+            ig_tfl_out(l, 0, y);
+            return IG_OK;
+        }
     }
     y = IG_BUILD(&l->b, "Cast", y);
     ig_build_int(&l->b, "to", out_bits);
