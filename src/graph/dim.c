@@ -417,12 +417,20 @@ bool ig_dim_merge(ig_dim a, ig_dim b, ig_dim *out) {
     return true;
 }
 
+/* Whether b is min(a, c) with c at least 1: what is cut off a longer constant to go with a. Then b fits only when it is a or 1.
+ */
+static bool is_cut_for(ig_dim b, ig_dim a) {
+    if (ig_dim_known(b) || !b.sym || b.sym->kind != IG_SYM_MIN) return false;
+    ig_dim other = ig_dim_equal(b.sym->a, a) ? b.sym->b : b.sym->a;
+    return (ig_dim_equal(b.sym->a, a) || ig_dim_equal(b.sym->b, a)) && proved_order(other, ig_dim_of(0), true) > 0;
+}
+
 bool ig_dim_broadcast(ig_syms *syms, ig_dim a, ig_dim b, ig_dim *out) {
     IG_UNUSED(syms);
     *out = a;
-    if (ig_dim_is(b, 1) || ig_dim_equal(a, b)) return true;
+    if (ig_dim_is(b, 1) || ig_dim_equal(a, b) || is_cut_for(b, a)) return true;
     *out = b;
-    if (ig_dim_is(a, 1)) return true;
+    if (ig_dim_is(a, 1) || is_cut_for(a, b)) return true;
     ig_dim one = ig_dim_of(1);
     if (ig_dim_differ(a, b) && ig_dim_differ(a, one) && ig_dim_differ(b, one)) return false;
     /* A size that can't be 1 is the result's; the other one is 1 or the same. */

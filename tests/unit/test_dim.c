@@ -209,6 +209,9 @@ static void merging_and_broadcasting(void **state) {
     assert_true(ig_dim_broadcast(&syms, dim("a"), dim("a"), &out) && ig_dim_equal(out, dim("a")));
     assert_true(ig_dim_broadcast(&syms, dim("a"), dim("b"), &out) && !ig_dim_known(out) && !out.sym);
     assert_true(ig_dim_broadcast(&syms, dim("a + 2"), dim("b"), &out) && ig_dim_equal(out, dim("a + 2")));
+    assert_true(ig_dim_broadcast(&syms, dim("min(a, 512)"), dim("a"), &out) && ig_dim_equal(out, dim("a")));
+    assert_true(ig_dim_broadcast(&syms, dim("a"), dim("min(a, 512)"), &out) && ig_dim_equal(out, dim("a")));
+    assert_true(ig_dim_broadcast(&syms, dim("a"), dim("min(a, b)"), &out) && !out.sym);
     assert_false(ig_dim_broadcast(&syms, dim("2"), dim("3"), &out));
     assert_false(ig_dim_broadcast(&syms, dim("a + 4"), dim("3"), &out));
     assert_string_equal(text_of(ig_dim_fresh(&syms)), "unk__1");

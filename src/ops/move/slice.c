@@ -43,30 +43,25 @@ static bool is_size(ig_dim d) {
     return ig_dim_known(d) ? d.value >= 0 : d.sym && ig_dim_equal(ig_dim_max(NULL, d, ig_dim_of(0)), d);
 }
 
-/* How far from the beginning a start or an end is, before clamping at 0; unknown when its sign isn't known. */
+/* How far from the beginning a start or an end is, between 0 and the dim; unknown when its sign isn't known. A distance from
+ * the end is written as what is left of the dim, so that the parts of a dim that is cut in two add up to it. */
 static ig_dim place(ig_infer *c, ig_dim dim, ig_dim at) {
-    if (ig_dim_known(at) && at.value < 0) return at.value <= -TO_THE_END ? ig_dim_of(0) : ig_dim_add(c->syms, dim, at);
+    bool known = ig_dim_known(at);
+    if (known && at.value <= -TO_THE_END) return ig_dim_of(0);
+    if (known && at.value < 0) return ig_dim_sub(c->syms, dim, ig_dim_min(c->syms, dim, ig_dim_of(-at.value)));
     if (!is_size(at)) return ig_dim_unknown();
-    return ig_dim_known(at) && at.value >= TO_THE_END ? dim : ig_dim_min(c->syms, at, dim);
+    return known && at.value >= TO_THE_END ? dim : ig_dim_min(c->syms, at, dim);
 }
 
 /* The size of an axis when some of the numbers aren't known. */
 static ig_dim cut_dim(ig_infer *c, ig_dim dim, ig_dim start, ig_dim end, int64_t step) {
-    ig_dim zero = ig_dim_of(0);
     if (step < 0) {
         bool whole = (ig_dim_is(start, -1) || (ig_dim_known(start) && start.value >= TO_THE_END)) && ig_dim_known(end) &&
                      end.value <= -TO_THE_END;
         return whole ? ig_dim_ceil_div(c->syms, dim, ig_dim_of(step == INT64_MIN ? INT64_MAX : -step)) : ig_dim_unknown();
     }
-    ig_dim high = place(c, dim, end), size;
-    if (ig_dim_known(start) && start.value >= 0 && ig_dim_equal(high, dim)) {
-        size = ig_dim_max(c->syms, ig_dim_sub(c->syms, dim, start), zero);
-    } else if (ig_dim_known(start) && start.value < 0 && start.value > -TO_THE_END && ig_dim_equal(high, dim)) {
-        size = ig_dim_min(c->syms, dim, ig_dim_of(-start.value));
-    } else {
-        ig_dim low = ig_dim_max(c->syms, place(c, dim, start), zero);
-        size = ig_dim_max(c->syms, ig_dim_sub(c->syms, high, low), zero);
-    }
+    ig_dim low = place(c, dim, start), high = place(c, dim, end), size = ig_dim_sub(c->syms, high, low);
+    if (!ig_dim_equal(high, dim) && !ig_dim_is(low, 0)) size = ig_dim_max(c->syms, size, ig_dim_of(0));
     return ig_dim_ceil_div(c->syms, size, ig_dim_of(step));
 }
 

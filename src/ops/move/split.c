@@ -42,8 +42,10 @@ static bool part_sizes(ig_infer *c, ig_dim dim, ig_dim *sizes, ig_status *status
     }
     ig_dim each = counted ? ig_dim_ceil_div(c->syms, dim, ig_dim_of(n)) : ig_dim_floor_div(c->syms, dim, ig_dim_of(n));
     for (int64_t i = 0; i < n && n > 1; i++) {
-        ig_dim before = ig_dim_mul(c->syms, each, ig_dim_of(i)), left = ig_dim_sub(c->syms, dim, before);
-        sizes[i] = counted ? ig_dim_max(c->syms, ig_dim_min(c->syms, each, left), ig_dim_of(0)) : each;
+        sizes[i] = each;
+        if (!counted || i == 0) continue;
+        ig_dim left = ig_dim_sub(c->syms, dim, ig_dim_mul(c->syms, each, ig_dim_of(i)));
+        sizes[i] = ig_dim_max(c->syms, ig_dim_min(c->syms, each, left), ig_dim_of(0));
     }
     return true;
 }
