@@ -95,7 +95,8 @@ static ig_status spread(ig_call *c, ig_operand *o, ig_dtype to, const layout *l,
     char *at = data;
     for (size_t i = 0; i < outer; i++)
         for (size_t a = 0; a < (size_t)length; a++, at += inner * size)
-            ig_convert_on(ig_kernels_of(c->context)->loops, o->dtype, o->data, (i * blocks + a / block) * inner, to, at, 0, inner);
+            ig_convert_on(ig_kernels_of(c->context)->loops, o->dtype, o->data, (i * blocks + a / block) * inner, to, at, 0,
+                          inner);
     o->data = data;
     o->dtype = to;
     return IG_OK;
