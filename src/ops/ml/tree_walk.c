@@ -1,7 +1,11 @@
 #include "ops/ml/tree.h"
 
 /* Several walks at once hide the time that each waits for memory. */
-enum { LANES = 8, BLOCK = 64 };
+enum {
+    LANES = 8,
+    BLOCK = 64,
+    WALKS = 1 << 15 /* that are worth a thread: about a millisecond */
+};
 
 typedef struct job {
     const ig_trees *t;
@@ -88,7 +92,7 @@ static bool is_member(const ig_trees *t, uint32_t node, double x) {
         for (uint32_t i = 0; i < w->n; i++) take_##suffix(j, row, weight[i].target, (T)weight[i].value);                       \
     }                                                                                                                          \
                                                                                                                                \
-    /* Rows side by side, tree after tree. */                                                                                  \
+    /* A multiple of LANES rows side by side, tree after tree. */                                                              \
     static void score_rows_##suffix(const job *j, size_t begin, size_t end) {                                                  \
         const ig_trees *t = j->t;                                                                                              \
         for (size_t tree = 0; tree < t->n_trees; tree++) {                                                                     \
@@ -97,10 +101,10 @@ static bool is_member(const ig_trees *t, uint32_t node, double x) {
                 const T *x[LANES];                                                                                             \
                 for (size_t k = 0; k < LANES; k++) {                                                                           \
                     at[k] = t->roots[tree];                                                                                    \
-                    x[k] = (const T *)j->x + ig_min_size(r + k, end - 1) * j->columns;                                         \
+                    x[k] = (const T *)j->x + (r + k) * j->columns;                                                             \
                 }                                                                                                              \
                 walk_##suffix(t, x, at);                                                                                       \
-                for (size_t k = 0; k < LANES && r + k < end; k++) add_leaf_##suffix(j, r + k, at[k]);                          \
+                for (size_t k = 0; k < LANES; k++) add_leaf_##suffix(j, r + k, at[k]);                                         \
             }                                                                                                                  \
         }                                                                                                                      \
     }                                                                                                                          \
@@ -120,11 +124,9 @@ static bool is_member(const ig_trees *t, uint32_t node, double x) {
                                                                                                                                \
     static void score_range_##suffix(void *arg, size_t begin, size_t end) {                                                    \
         const job *j = arg;                                                                                                    \
-        if (end - begin < LANES) {                                                                                             \
-            for (size_t r = begin; r < end; r++) score_row_##suffix(j, r);                                                     \
-            return;                                                                                                            \
-        }                                                                                                                      \
-        for (size_t r = begin; r < end; r += BLOCK) score_rows_##suffix(j, r, ig_min_size(r + BLOCK, end));                    \
+        size_t whole = begin + (end - begin) / LANES * LANES;                                                                  \
+        for (size_t r = begin; r < whole; r += BLOCK) score_rows_##suffix(j, r, ig_min_size(r + BLOCK, whole));                \
+        for (size_t r = whole; r < end; r++) score_row_##suffix(j, r);                                                         \
     }
 
 IG_TREE_WALK(float, f32)
@@ -134,6 +136,6 @@ void ig_trees_score(const ig_trees *t, ig_threads *threads, const void *x, size_
                     uint8_t *has) {
     job j = {t, x, rows, columns, scores, has};
     if (t->n_trees == 0) return;
-    size_t grain = ig_max_size(LANES, 8192 / (1 + t->n_trees * 8));
+    size_t grain = ig_max_size(LANES, WALKS / (1 + t->n_trees));
     ig_parallel(threads, rows, grain, t->wide ? score_range_f64 : score_range_f32, &j);
 }
