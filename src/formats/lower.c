@@ -71,6 +71,18 @@ ig_status ig_lower_refuse(ig_lower *l, const char *format, ...) {
     return IG_E_UNSUPPORTED;
 }
 
+ig_status ig_lower_need_opset(ig_lower *l, int64_t version) {
+    ig_model *m = l->model;
+    for (size_t i = 0; i < m->opsets.n; i++) {
+        ig_opset *o = &m->opsets.items[i];
+        if (ig_domain_canonical(o->domain)[0]) continue;
+        if (o->version < version) o->version = version;
+        return IG_OK;
+    }
+    ig_opset onnx = {.domain = ig_model_name(m, ""), .domain_given = true, .version_given = true, .version = version};
+    return onnx.domain && IG_PUSH(&m->arena, &m->opsets, onnx) ? IG_OK : ig_oom(l->err);
+}
+
 ig_status ig_lower_rename(ig_lower *l) {
     ig_node *n = ig_build_node(&l->b, NULL, l->rule->to, l->node->in, l->node->n_in, l->node->n_out);
     for (uint32_t o = 0; n && o < n->n_out; o++) ig_lower_out(l, o, n->out[o]);
@@ -130,7 +142,7 @@ static ig_status lower_node(driver *d, ig_node *n, const ig_lowering *lowering) 
     l->rule = rule;
     l->b = ig_build_before(n);
     l->reason[0] = 0;
-    ig_status status = rule->lower(l);
+    ig_status status = lowering->around ? lowering->around(l) : rule->lower(l);
     if (status == IG_OK && l->reason[0]) status = IG_E_UNSUPPORTED; /* noted by a helper that can't return it */
     if (status == IG_E_UNSUPPORTED && l->reason[0]) return note_refusal(d, n, l->reason);
     if (status != IG_OK) return status;
@@ -181,10 +193,20 @@ static ig_status import_onnx(ig_model *m, ig_opsets *opsets, ig_error *err) {
     return onnx.domain && IG_PUSH(&m->arena, opsets, onnx) ? IG_OK : ig_oom(err);
 }
 
+static ig_status begin_imported(driver *d) {
+    for (size_t i = 0; i < d->model->opsets.n; i++) {
+        const ig_lowering *lowering = find_lowering(ig_domain_canonical(d->model->opsets.items[i].domain));
+        ig_lower *l;
+        if (lowering) IG_TRY(state_of(d, lowering, &l));
+    }
+    return IG_OK;
+}
+
 ig_status ig_model_lower(ig_model *m, ig_error *err) {
     driver d = {.model = m, .err = err};
     ig_arena_init(&d.scratch, m->context);
-    ig_status status = ig_graph_each(m->graph, lower_graph, &d);
+    ig_status status = begin_imported(&d);
+    if (status == IG_OK) status = ig_graph_each(m->graph, lower_graph, &d);
     for (size_t i = 0; status == IG_OK && i < m->functions.n; i++)
         status = ig_graph_each(m->functions.items[i]->body, lower_graph, &d);
     for (size_t i = 0; i < d.n; i++)

@@ -35,9 +35,12 @@ typedef struct ig_lowering {
     const char *domain;
     const ig_lower_rule *rules; /* sorted by op (checked by a test) */
     size_t n_rules;
-    /* Before the first and after the last rule; may be NULL. begin may set l->state, end must free it, also after a failure. */
+    /* Before the first and after the last rule; may be NULL. begin may set l->state, end must free it, also after a failure.
+     * When the model imports the domain, begin comes before any graph is looked at, and may change graphs. */
     ig_status (*begin)(ig_lower *l);
     ig_status (*end)(ig_lower *l, ig_status so_far);
+    /* Called for every node instead of l->rule->lower, which it calls; NULL: nothing stands between. */
+    ig_lower_fn around;
 } ig_lowering;
 
 extern const ig_lowering *const ig_lowerings[];
@@ -53,6 +56,8 @@ void ig_lower_out(ig_lower *l, uint32_t i, ig_value *value);
 ig_status ig_lower_range(ig_lower *l, ig_node *first, const ig_node *end);
 /* Remembers why the node can't be lowered; returns IG_E_UNSUPPORTED. */
 ig_status ig_lower_refuse(ig_lower *l, const char *format, ...) IG_PRINTF(2, 3);
+/* At least this opset version of ai.onnx is imported by the model. */
+ig_status ig_lower_need_opset(ig_lower *l, int64_t version);
 /* A ready rule: the same inputs and outputs under the ONNX operator rule->to, without attributes. */
 ig_status ig_lower_rename(ig_lower *l);
 

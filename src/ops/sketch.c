@@ -1,5 +1,7 @@
 #include "ops/sketch.h"
 
+#include "ops/call.h"
+
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,10 +15,18 @@ typedef struct parser {
     int depth;
 } parser;
 
-void ig_sketch_init(ig_sketch *s, ig_node *before, const ig_node *node, ig_value *principal, ig_error *err) {
-    *s = (ig_sketch){.build = ig_build_before(before), .node = node, .principal = principal, .err = err};
-    ig_arena_init(&s->arena, before->graph->model->context);
+static void init(ig_sketch *s, ig_build build, const ig_node *node, ig_value *principal, ig_error *err) {
+    *s = (ig_sketch){.build = build, .node = node, .principal = principal, .err = err};
+    ig_arena_init(&s->arena, build.graph->model->context);
     ig_map_init(&s->ints, &s->arena);
+}
+
+void ig_sketch_init(ig_sketch *s, ig_node *before, const ig_node *node, ig_value *principal, ig_error *err) {
+    init(s, ig_build_before(before), node, principal, err);
+}
+
+void ig_sketch_init_end(ig_sketch *s, ig_graph *graph, const ig_node *node, ig_value *principal, ig_error *err) {
+    init(s, ig_build_end(graph), node, principal, err);
 }
 
 void ig_sketch_free(ig_sketch *s) { ig_arena_free(&s->arena); }
@@ -66,6 +76,7 @@ ig_value *ig_sketch_get(const ig_sketch *s, const char *name) {
 /* The schema that the texts mean, whatever opset the model has. */
 static void resolve(ig_node *n) {
     ig_node_resolve(n);
+    if (ig_node_domain(n)[0]) return;
     const ig_schema *scope = n->schema, *meant = ig_schema_find("", n->op, OPSET);
     if (!meant) meant = ig_schema_newest("", n->op);
     n->schema = meant;
@@ -87,6 +98,8 @@ static bool alloc_typing(ig_sketch *s, typing *t, const ig_node *n) {
     return t->in && t->out && t->data && t->ints && t->out_ints;
 }
 
+static ig_map *known_map(const ig_sketch *s) { return s->known ? s->known : (ig_map *)(uintptr_t)&s->ints; }
+
 static ig_status infer_node(ig_sketch *s, ig_node *n) {
     ig_model *model = n->graph->model;
     const ig_op *op = ig_op_of(n);
@@ -97,7 +110,7 @@ static ig_status infer_node(ig_sketch *s, ig_node *n) {
         const ig_value *v = n->in[i];
         if (!v) continue;
         t.in[i] = v->type;
-        t.ints[i] = ig_map_get(&s->ints, IG_KEY(v));
+        t.ints[i] = ig_map_get(known_map(s), IG_KEY(v));
         bool small = v->constant && !v->is_input && !v->constant->bad && !v->constant->sparse && v->constant->bytes <= 1024;
         ig_tensor *content = NULL;
         if (small) IG_TRY(ig_const_tensor(model, v->constant, &content, s->err));
@@ -117,9 +130,95 @@ static ig_status infer_node(ig_sketch *s, ig_node *n) {
     IG_TRY(op->infer(&c));
     for (uint32_t o = 0; o < n->n_out; o++) {
         if (t.out[o]) n->out[o]->type = t.out[o];
-        if (t.out_ints[o] && !ig_map_set(&s->ints, IG_KEY(n->out[o]), (void *)(uintptr_t)t.out_ints[o])) return ig_oom(s->err);
+        if (t.out_ints[o] && !ig_map_set(known_map(s), IG_KEY(n->out[o]), (void *)(uintptr_t)t.out_ints[o]))
+            return ig_oom(s->err);
     }
     return IG_OK;
+}
+
+/* ---- computing at once ---- */
+
+/* Turns an output into a constant with this content (the reference is taken over). */
+static bool become_constant(ig_value *v, ig_tensor *content) {
+    ig_graph *g = v->graph;
+    ig_const *c = ig_const_create(g->model, v->name, content);
+    if (!c || !IG_PUSH(&g->model->arena, &g->initializers, v)) return false;
+    v->constant = c;
+    return true;
+}
+
+/* A tensor of the integers that are known of a value; *out NULL when some aren't. */
+static ig_status known_tensor(ig_sketch *s, const ig_value *v, ig_tensor **out) {
+    const ig_ints *ints = ig_map_get(known_map(s), IG_KEY(v));
+    int64_t dims[1] = {ints ? (int64_t)ints->n : 0};
+    *out = NULL;
+    if (!ints || ints->rank > 1 || !v->type || !ig_dtype_is_int(v->type->dtype)) return IG_OK;
+    for (size_t i = 0; i < ints->n; i++)
+        if (!ig_dim_known(ints->values[i])) return IG_OK;
+    IG_TRY(ig_tensor_new(out, v->graph->model->context, v->type->dtype, ints->rank, dims, s->err));
+    for (size_t i = 0; i < ints->n; i++) ig_store_i64(v->type->dtype, (*out)->data, i, ints->values[i].value);
+    return IG_OK;
+}
+
+/* *all: every input is a constant, aligned, and not large. */
+static ig_status constant_inputs(ig_sketch *s, const ig_node *n, const ig_tensor **in, bool *all) {
+    *all = false;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const ig_value *v = n->in[i];
+        ig_tensor *t;
+        if (!v) continue;
+        if (!v->constant || v->is_input || v->constant->bad || v->constant->sparse || v->constant->bytes > s->fold)
+            return IG_OK;
+        IG_TRY(ig_const_tensor(n->graph->model, v->constant, &t, s->err));
+        size_t align = ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8);
+        if (t->dtype != IG_STRING && (uintptr_t)t->data % align) return IG_OK;
+        in[i] = t;
+    }
+    *all = true;
+    return IG_OK;
+}
+
+/* The node's results, one for each output; *done false when they can't be known yet. */
+static ig_status compute(ig_sketch *s, ig_node *n, ig_tensor **out, bool *done) {
+    const ig_op *op = ig_op_of(n);
+    const ig_tensor **in = IG_NEW_ARRAY(&s->arena, const ig_tensor *, n->n_in);
+    ig_error why;
+    *done = n->n_out == 1 && n->out[0];
+    if (!in) return ig_oom(s->err);
+    if (*done) IG_TRY(known_tensor(s, n->out[0], &out[0]));
+    if (out[0]) return IG_OK;
+    *done = false;
+    if (!op || !op->run || (op->flags & (IG_OP_RANDOM | IG_OP_GRAPHS))) return IG_OK;
+    IG_TRY(constant_inputs(s, n, in, done));
+    if (!*done) return IG_OK;
+    ig_status status = ig_node_evaluate(op, n, n->graph->model->context, in, out, s->fold, &why);
+    if (status == IG_E_MEMORY) return ig_oom(s->err);
+    *done = status == IG_OK; /* a failure shows when it runs, if it comes to that */
+    for (uint32_t o = 0; o < n->n_out; o++) *done &= out[o] && out[o]->kind == IG_KIND_TENSOR;
+    return IG_OK;
+}
+
+static ig_status fold_node(ig_sketch *s, ig_node *n) {
+    ig_tensor **out = IG_NEW_ARRAY(&s->arena, ig_tensor *, ig_max_size(n->n_out, 1));
+    bool done, ok = out != NULL;
+    if (!ok) return ig_oom(s->err);
+    ig_status status = compute(s, n, out, &done);
+    if (status == IG_OK && done) ig_node_erase(n);
+    for (uint32_t o = 0; o < n->n_out; o++) {
+        if (status != IG_OK || !done) {
+            ig_tensor_free(out[o]);
+            continue;
+        }
+        if (!n->out[o]->type) n->out[o]->type = ig_tensor_type(&n->graph->model->arena, out[o]);
+        ok &= become_constant(n->out[o], out[o]);
+    }
+    return ok ? status : ig_oom(s->err);
+}
+
+bool ig_sketch_ints(const ig_sketch *s, const ig_value *v, ig_ints *ints) {
+    const ig_ints *known = v ? ig_map_get(known_map(s), IG_KEY(v)) : NULL;
+    if (known) *ints = *known;
+    return known != NULL;
 }
 
 /* After the attributes are set. */
@@ -135,6 +234,7 @@ static void finish_node(ig_sketch *s, ig_node *n) {
         return;
     }
     fail(s, infer_node(s, n));
+    if (s->status == IG_OK && s->fold) fail(s, fold_node(s, n));
 }
 
 ig_node *ig_sketch_copy(ig_sketch *s, const ig_node *node, ig_value *const *in, size_t n_in) {
@@ -183,6 +283,8 @@ static ig_value *set_type(ig_sketch *s, ig_value *v) {
     if (!v->type) fail_memory(s);
     return v;
 }
+
+ig_value *ig_sketch_constant(ig_sketch *s, ig_tensor *tensor) { return set_type(s, ig_build_tensor(&s->build, tensor)); }
 
 static ig_value *number(ig_sketch *s, double x) {
     ig_dtype dtype = principal_dtype(s);
@@ -425,6 +527,22 @@ static void attributes(parser *w) {
             number_attribute(w, name);
         take(w, ',');
     }
+}
+
+ig_node *ig_sketch_node(ig_sketch *s, const char *domain, const char *op, const char *attrs, ig_value *const *in, size_t n_in,
+                        size_t n_out) {
+    if (s->status != IG_OK) return NULL;
+    ig_node *node = ig_build_node(&s->build, domain, op, in, n_in, n_out);
+    if (node && attrs[0]) {
+        const char *text = ig_arena_printf(&s->arena, "%s>", attrs);
+        parser w = {.s = s, .text = text, .p = text};
+        if (text)
+            attributes(&w);
+        else
+            fail_memory(s);
+    }
+    finish_node(s, node);
+    return s->status == IG_OK ? node : NULL;
 }
 
 /* Past a "<...>" that is read later, when the node exists. */

@@ -28,6 +28,8 @@ typedef struct ig_sketch {
         ig_value *value;
     }) names;
     ig_map ints;        /* value -> ig_ints: known content of shapes made by the sketch */
+    ig_map *known;      /* when set: such a map of the caller's, instead of `ints`, that outlives the sketch */
+    uint64_t fold;      /* what depends on constants only is computed at once when it takes at most so many bytes; 0: never */
     ig_arena arena;     /* of the above */
     const bool *wanted; /* when set: d<k> is only computed for wanted[k] */
     size_t n_wanted;
@@ -37,6 +39,8 @@ typedef struct ig_sketch {
 
 /* New nodes go in front of `before` in the same graph. */
 void ig_sketch_init(ig_sketch *s, ig_node *before, const ig_node *node, ig_value *principal, ig_error *err);
+/* The same at the end of a graph, whose model's element type for numbers is float unless `principal` says so. */
+void ig_sketch_init_end(ig_sketch *s, ig_graph *graph, const ig_node *node, ig_value *principal, ig_error *err);
 void ig_sketch_free(ig_sketch *s);
 /* A bound NULL value is an absent one. */
 void ig_sketch_bind(ig_sketch *s, const char *name, ig_value *value);
@@ -48,6 +52,14 @@ ig_status ig_sketch_run(ig_sketch *s, const char *format, ...) IG_PRINTF(2, 3);
 ig_value *ig_sketch_value(ig_sketch *s, const char *format, ...) IG_PRINTF(2, 3);
 /* A copy of the node (its operator, version and attributes, but no graphs) on other inputs. NULL after a failure. */
 ig_node *ig_sketch_copy(ig_sketch *s, const ig_node *node, ig_value *const *in, size_t n_in);
+/* A node of any domain; `attributes` as between <> ("" for none). NULL after a failure; its outputs stay readable when it was
+ * computed at once and is no longer in the graph. */
+ig_node *ig_sketch_node(ig_sketch *s, const char *domain, const char *op, const char *attributes, ig_value *const *in,
+                        size_t n_in, size_t n_out);
+/* A new constant, whose type is set; takes over the reference. */
+ig_value *ig_sketch_constant(ig_sketch *s, ig_tensor *tensor);
+/* What is known of the content of a value: false when it is no short list of integers or nothing is known. */
+bool ig_sketch_ints(const ig_sketch *s, const ig_value *v, ig_ints *ints);
 /* Sums g over the axes along which a value of x's shape was repeated to get g's. */
 ig_value *ig_sketch_like(ig_sketch *s, ig_value *g, ig_value *x);
 

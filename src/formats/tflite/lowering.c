@@ -89,4 +89,4 @@ static ig_status end(ig_lower *l, ig_status so_far) {
     return so_far;
 }
 
-const ig_lowering ig_lowering_tflite = {IG_TFL_DOMAIN, rules, IG_COUNT_OF(rules), begin, end};
+const ig_lowering ig_lowering_tflite = {IG_TFL_DOMAIN, rules, IG_COUNT_OF(rules), begin, end, NULL};
