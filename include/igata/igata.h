@@ -538,8 +538,8 @@ IG_API ig_status ig_custom_fail(ig_error *err, ig_status status, const char *for
 IG_API const char *ig_custom_node_name(const ig_custom_node *node); /* may be "" */
 IG_API size_t ig_custom_node_inputs(const ig_custom_node *node);    /* absent ones count */
 IG_API size_t ig_custom_node_outputs(const ig_custom_node *node);
-/* The value of an attribute of this kind; false, with the value left alone, when the node has none. Lists and texts live as long
- * as the session. */
+/* The value of an attribute of this kind; false, with the value left alone, when the node has none. Lists and texts live as
+ * long as the session. */
 IG_API bool ig_custom_attr_int(const ig_custom_node *node, const char *name, int64_t *value);
 IG_API bool ig_custom_attr_float(const ig_custom_node *node, const char *name, float *value);
 IG_API bool ig_custom_attr_str(const ig_custom_node *node, const char *name, ig_str *value);
@@ -550,8 +550,8 @@ IG_API bool ig_custom_attr_strs(const ig_custom_node *node, const char *name, co
 IG_API bool ig_custom_attr_tensor(const ig_custom_node *node, const char *name, const ig_tensor **value);
 
 IG_API const ig_custom_node *ig_custom_types_node(const ig_custom_types *types);
-/* What is known of input i: *dtype may be IG_UNDEFINED, *rank -1, dims (room for IG_MAX_RANK) -1. False when the input is absent,
- * no tensor, or nothing is known. */
+/* What is known of input i: *dtype may be IG_UNDEFINED, *rank -1, dims (room for IG_MAX_RANK) -1. False when the input is
+ * absent, no tensor, or nothing is known. */
 IG_API bool ig_custom_types_input(const ig_custom_types *types, size_t i, ig_dtype *dtype, int *rank, int64_t *dims);
 /* The content of input i when it is a known constant, else NULL. */
 IG_API const ig_tensor *ig_custom_types_content(const ig_custom_types *types, size_t i);
@@ -567,7 +567,8 @@ IG_API ig_context *ig_custom_call_context(ig_custom_call *call);
 IG_API const ig_tensor *ig_custom_call_input(const ig_custom_call *call, size_t i);
 /* False when nobody reads output o: it need not be made. */
 IG_API bool ig_custom_call_wanted(const ig_custom_call *call, size_t o);
-/* The tensor to write output o into, of this type and shape; content undefined. It must be what infer said, if that said all. */
+/* The tensor to write output o into, of this type and shape; content undefined. It must be what infer said, if that said all.
+ */
 IG_API ig_status ig_custom_call_output(ig_tensor **tensor, ig_custom_call *call, size_t o, ig_dtype dtype, int rank,
                                        const int64_t *dims, ig_error *err);
 /* Hands over a value as output o (a sequence, a map, or a tensor made elsewhere); takes the reference. */
@@ -575,8 +576,8 @@ IG_API ig_status ig_custom_call_set(ig_custom_call *call, size_t o, ig_tensor *v
 /* Memory until the end of the call, 64-byte aligned. NULL: out of memory. */
 IG_API void *ig_custom_call_scratch(ig_custom_call *call, size_t bytes);
 /* Calls work(arg, begin, end) for ranges that cover [0, n), at least `grain` long, on the session's threads. */
-IG_API void ig_custom_call_parallel(ig_custom_call *call, size_t n, size_t grain, void (*work)(void *arg, size_t begin, size_t end),
-                                    void *arg);
+IG_API void ig_custom_call_parallel(ig_custom_call *call, size_t n, size_t grain,
+                                    void (*work)(void *arg, size_t begin, size_t end), void *arg);
 
 /* --------------------------------------------------------------------------------------------------------- verification */
 

@@ -545,11 +545,12 @@ ig_node *ig_sketch_node(ig_sketch *s, const char *domain, const char *op, const 
     return s->status == IG_OK ? node : NULL;
 }
 
-/* Past a "<...>" that is read later, when the node exists. */
+/* Past a "<...>" that is read later, when the node exists. Texts in it may hold a '>'. */
 static const char *skip_attributes(parser *w) {
     if (!take(w, '<')) return NULL;
     const char *start = w->p;
-    while (*w->p && *w->p != '>') w->p++;
+    bool in_text = false;
+    for (; *w->p && (in_text || *w->p != '>'); w->p++) in_text ^= *w->p == '\'';
     if (*w->p) w->p++;
     return start;
 }

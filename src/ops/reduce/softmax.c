@@ -33,6 +33,52 @@ static void log_softmax_f32(const void *arg, const float *in, float *out, size_t
     k->less(in, out, n, most, (float)log(sum));
 }
 
+/* Half floats go through the steps of the operator's function body, each rounded to the type: subtract the largest, raise,
+ * sum, divide. A sum of bfloat16 rounds with every term, but for no longer than SHORT, so that it can't stand still. */
+enum { SHORT = 16 };
+
+typedef struct half_steps {
+    const ig_folds *folds;
+    void (*widen)(const uint16_t *in, size_t n, float *out);
+    void (*narrow)(const float *in, size_t n, uint16_t *out);
+    bool rounds_sums;
+} half_steps;
+
+static void round_run(const half_steps *h, float *x, size_t n) {
+    uint16_t block[RUN];
+    h->narrow(x, n, block);
+    h->widen(block, n, x);
+}
+
+static float rounded(const half_steps *h, float x) {
+    round_run(h, &x, 1);
+    return x;
+}
+
+static float sum_half(const half_steps *h, const float *x, size_t n) {
+    float total = 0;
+    for (size_t i = 0; i < n; i += SHORT) {
+        float sum = 0;
+        for (size_t k = i; k < ig_min_size(n, i + SHORT); k++) sum = h->rounds_sums ? rounded(h, sum + x[k]) : sum + x[k];
+        total += sum;
+    }
+    return rounded(h, total);
+}
+
+static void softmax_half(const void *arg, const float *in, float *out, size_t n) {
+    const half_steps *h = arg;
+    float most = h->folds->max(in, n);
+    for (size_t i = 0; i < n; i += RUN) {
+        size_t some = ig_min_size(RUN, n - i);
+        h->folds->less(in + i, out + i, some, most, 0);
+        round_run(h, out + i, some);
+        h->folds->exp_sum(out + i, out + i, some, 0);
+        round_run(h, out + i, some);
+    }
+    float sum = sum_half(h, out, n);
+    for (size_t i = 0; i < n; i++) out[i] /= sum;
+}
+
 static double largest_f64(const double *x, size_t n) {
     double m = -(double)INFINITY;
     for (size_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
@@ -84,6 +130,18 @@ static ig_status map_lanes(ig_call *c, const ig_lane_map *map) {
     return ig_lanes_map(c, &lanes, c->in[0], c->out[0], map, ig_kernels_of(c->context)->folds);
 }
 
+static ig_status map_halves(ig_call *c) {
+    static const ig_lane_map map = {.f32 = softmax_half};
+    const ig_kernels *k = ig_kernels_of(c->context);
+    bool brain = c->in[0]->dtype == IG_BF16;
+    half_steps h = {k->folds, brain ? k->loops->bf16_to_f32 : k->loops->f16_to_f32,
+                    brain ? k->loops->f32_to_bf16 : k->loops->f32_to_f16, brain};
+    ig_lanes lanes;
+    IG_TRY(ig_call_like(c, 0, 0));
+    IG_TRY(lanes_for(c, ig_attr_int(c->node, "axis"), c->node->schema->since < 13, &lanes));
+    return ig_lanes_map(c, &lanes, c->in[0], c->out[0], &map, &h);
+}
+
 #define SOFTMAX_OP(symbol, text)                                                                                               \
     static ig_status run_##symbol(ig_call *c) {                                                                                \
         static const ig_lane_map map = {.f32 = symbol##_f32, .f64 = symbol##_f64};                                             \
@@ -92,7 +150,14 @@ static ig_status map_lanes(ig_call *c, const ig_lane_map *map) {
     const ig_op ig_op_##symbol = {                                                                                             \
         .name = text, .domain = "", .since = 1, .flags = IG_OP_INPLACE, .infer = infer_softmax, .run = run_##symbol};
 
-SOFTMAX_OP(softmax, "Softmax")
+static ig_status run_softmax(ig_call *c) {
+    static const ig_lane_map map = {.f32 = softmax_f32, .f64 = softmax_f64};
+    bool half = c->in[0]->dtype == IG_F16 || c->in[0]->dtype == IG_BF16;
+    return half ? map_halves(c) : map_lanes(c, &map);
+}
+
+const ig_op ig_op_softmax = {
+    .name = "Softmax", .domain = "", .since = 1, .flags = IG_OP_INPLACE, .infer = infer_softmax, .run = run_softmax};
 SOFTMAX_OP(log_softmax, "LogSoftmax")
 SOFTMAX_OP(hardmax, "Hardmax")
 
