@@ -12,7 +12,7 @@ static const ig_tensor_format formats[] = {
     {IG_FILE_JSON, "json", "json", NULL, ig_json_load, ig_json_store, true},
     {IG_FILE_CSV, "csv", "csv tsv", NULL, ig_csv_load, ig_csv_store, false},
     {IG_FILE_RAW, "raw", "raw bin dat", NULL, ig_raw_load, ig_raw_store, false},
-    {IG_FILE_IMAGE, "image", "png jpg jpeg", ig_image_probe, ig_image_load, NULL, false},
+    {IG_FILE_IMAGE, "image", "png jpg jpeg bmp ppm pgm pbm webp tif tiff jp2 j2k", ig_image_probe, ig_image_load, NULL, false},
 };
 _Static_assert(IG_COUNT_OF(formats) == IG_FILE_IMAGE, "a format lacks its line");
 

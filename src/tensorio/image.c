@@ -1,11 +1,12 @@
-/* PNG and JPEG pictures as the input of a vision model: decoded, scaled to the wanted size, laid out, normalized. The scaling
+/* Pictures as the input of a vision model: decoded, scaled to the wanted size, laid out, normalized. The scaling
  * is Pillow's BILINEAR (a triangle filter as wide as the reduction, rounded to bytes after each of its two passes), because
  * that is what models are trained and evaluated with. */
-#include "tensorio/image.h"
+#include "codec/picture/picture.h"
+#include "tensorio/tensorio.h"
 
 #include <math.h>
 
-bool ig_image_probe(ig_span file) { return ig_png_probe(file) || ig_jpeg_probe(file); }
+bool ig_image_probe(ig_span file) { return ig_picture_probe(file); }
 
 /* ------------------------------------------------------------------------------------------------------------- layout */
 
@@ -147,11 +148,8 @@ static bool scale(ig_picture *pic, ig_context *context, ig_arena *arena, size_t 
 
 /* ------------------------------------------------------------------------------------------------------------- values */
 
-/* ITU-R 601 in 16 bits after the point, rounded, as Pillow's convert("L"). */
-static unsigned grey_of(const uint8_t *p) { return (19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16; }
-
 static unsigned channel_of(const uint8_t *p, int64_t channels, int64_t c, bool bgr) {
-    if (channels == 1) return grey_of(p);
+    if (channels == 1) return ig_picture_luma(p);
     return p[bgr && c < 3 ? 2 - c : c];
 }
 
@@ -196,9 +194,7 @@ ig_status ig_image_load(ig_tensor **out, const ig_load *load) {
     plan p;
     ig_arena arena;
     ig_arena_init(&arena, load->context);
-    ig_status status = ig_png_probe(file)    ? ig_png_decode(&pic, load->context, file, load->err)
-                       : ig_jpeg_probe(file) ? ig_jpeg_decode(&pic, load->context, file, load->err)
-                                             : ig_fail(load->err, IG_E_INPUT, "neither a PNG nor a JPEG picture");
+    ig_status status = ig_picture_decode(&pic, load->context, file, load->err);
     if (status == IG_OK) status = make_plan(&p, load, &pic);
     if (status == IG_OK &&
         !scale(&pic, load->context, &arena, (size_t)p.dims[p.column], (size_t)p.dims[p.row], load->want->crop))

@@ -1,18 +1,7 @@
-#include "tensorio/image.h"
+#include "codec/picture/picture.h"
 
 #include <png.h>
 #include <setjmp.h>
-
-bool ig_png_probe(ig_span file) { return file.n >= 8 && memcmp(file.p, "\x89PNG\r\n\x1a\n", 8) == 0; }
-
-ig_status ig_picture_create(ig_picture *pic, ig_context *context, size_t width, size_t height, ig_error *err) {
-    if (width == 0 || height == 0) return ig_fail(err, IG_E_INPUT, "a picture without pixels");
-    if (width > IG_MAX_PIXELS / height)
-        return ig_fail(err, IG_E_LIMIT, "a picture of %zu x %zu pixels passes the limit", width, height);
-    *pic = (ig_picture){.width = width, .height = height, .channels = 4};
-    pic->pixels = ig_calloc(context, width * height * 4);
-    return pic->pixels ? IG_OK : ig_oom(err);
-}
 
 typedef struct source {
     ig_reader reader;
@@ -74,8 +63,5 @@ ig_status ig_png_decode(ig_picture *out, ig_context *context, ig_span file, ig_e
     else
         status = decode(out, context, png, info, err);
     png_destroy_read_struct(&png, &info, NULL);
-    if (status == IG_OK) return IG_OK;
-    ig_release(context, out->pixels);
-    *out = (ig_picture){0};
     return status;
 }

@@ -1,11 +1,9 @@
-#include "tensorio/image.h"
+#include "codec/picture/picture.h"
 
 #include <setjmp.h>
 #include <stdio.h>
 
 #include <jpeglib.h>
-
-bool ig_jpeg_probe(ig_span file) { return file.n >= 3 && memcmp(file.p, "\xFF\xD8\xFF", 3) == 0; }
 
 /* A progressive file may repeat scans of the whole picture at will: few bytes, much work. */
 enum { MAX_SCANS = 200 };
@@ -80,8 +78,5 @@ ig_status ig_jpeg_decode(ig_picture *out, ig_context *context, ig_span file, ig_
     }
     jpeg_destroy_decompress(&d);
     ig_release(context, row);
-    if (status == IG_OK) return IG_OK;
-    ig_release(context, out->pixels);
-    *out = (ig_picture){0};
     return status;
 }
