@@ -17,7 +17,8 @@ typedef void (*ig_range_fn)(void *arg, size_t begin, size_t end);
  * Not to be called from inside a range function. */
 void ig_parallel(ig_threads *threads, size_t n, size_t grain, ig_range_fn fn, void *arg);
 
-/* Work on one item by a worker, 0 ... ig_threads_count - 1: calls of one worker follow each other, so it may have its own memory. */
+/* Work on one item by a worker, 0 ... ig_threads_count - 1: calls of one worker follow each other, so it may have its own
+ * memory. */
 typedef void (*ig_worker_fn)(void *arg, size_t worker, size_t item);
 /* Calls fn for every item below n; a worker that is done with one takes the next. For items that are few and large. */
 void ig_parallel_items(ig_threads *threads, size_t n, ig_worker_fn fn, void *arg);

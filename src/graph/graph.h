@@ -200,7 +200,7 @@ struct ig_graph {
 };
 
 typedef struct ig_opset {
-    ig_name domain;    /* never NULL; "" is ai.onnx */
+    ig_name domain;                   /* never NULL; "" is ai.onnx */
     bool domain_given, version_given; /* the file says so, even if "" or 0 */
     int64_t version;
     ig_span unknown;

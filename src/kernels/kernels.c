@@ -24,39 +24,46 @@
 
 static const ig_kernels tables[IG_CPU_COUNT] = {
 #define PICK(a, b, c, d, e, f, g) a
-    [IG_CPU_C] = {
+    [IG_CPU_C] =
+        {
 #include "kernels/kernels.def"
-    },
+        },
 #undef PICK
 #define PICK(a, b, c, d, e, f, g) b
-    [IG_CPU_AVX2] = {
+    [IG_CPU_AVX2] =
+        {
 #include "kernels/kernels.def"
-    },
+        },
 #undef PICK
 #define PICK(a, b, c, d, e, f, g) c
-    [IG_CPU_AVX512] = {
+    [IG_CPU_AVX512] =
+        {
 #include "kernels/kernels.def"
-    },
+        },
 #undef PICK
 #define PICK(a, b, c, d, e, f, g) d
-    [IG_CPU_AVX512_VNNI] = {
+    [IG_CPU_AVX512_VNNI] =
+        {
 #include "kernels/kernels.def"
-    },
+        },
 #undef PICK
 #define PICK(a, b, c, d, e, f, g) e
-    [IG_CPU_AVX512_BF16] = {
+    [IG_CPU_AVX512_BF16] =
+        {
 #include "kernels/kernels.def"
-    },
+        },
 #undef PICK
 #define PICK(a, b, c, d, e, f, g) f
-    [IG_CPU_AMX] = {
+    [IG_CPU_AMX] =
+        {
 #include "kernels/kernels.def"
-    },
+        },
 #undef PICK
 #define PICK(a, b, c, d, e, f, g) g
-    [IG_CPU_NEON] = {
+    [IG_CPU_NEON] =
+        {
 #include "kernels/kernels.def"
-    },
+        },
 #undef PICK
 };
 

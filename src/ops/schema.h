@@ -68,8 +68,8 @@ bool ig_type_set_has(const ig_type_set *set, const ig_type *type);
 /* "tensor(float), tensor(double), seq(tensor(float))" for messages. Returns the length; cut to size. */
 size_t ig_type_set_text(const ig_type_set *set, char *out, size_t size);
 
-/* True when the node has as many inputs and outputs as its schema allows, none of them absent that must be there. Otherwise says
- * in `problem` what is wrong ("takes 2 inputs, has 1"). True for a node without schema. */
+/* True when the node has as many inputs and outputs as its schema allows, none of them absent that must be there. Otherwise
+ * says in `problem` what is wrong ("takes 2 inputs, has 1"). True for a node without schema. */
 bool ig_node_arity(const ig_node *node, char *problem, size_t size);
 
 /* Sets node->schema (and node->function for calls of model-local functions) in the graph and all graphs in it. Model-local

@@ -79,7 +79,7 @@ struct ig_plan {
     bool *is_static;       /* n_steps: all wanted outputs have a place */
     size_t arena_bytes;
     uint64_t multiply_adds; /* of the steps with known shapes */
-    ig_frame *free_frames; /* guarded by program->lock */
+    ig_frame *free_frames;  /* guarded by program->lock */
 };
 
 struct ig_frame {
@@ -124,7 +124,7 @@ struct ig_session {
     bool defaults_are_inputs;
     atomic_uint_least64_t n_runs;
     atomic_uint_least64_t multiply_adds; /* of the last run */
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock;                /* of what follows */
     IG_VEC(ig_node_time) profile;
     uint64_t profile_start;
 };

@@ -50,7 +50,8 @@ static ig_status check_supported(ig_session *s, ig_error *err) {
     }
     if (list.failed) return ig_oom(err);
     ig_fail(err, IG_E_UNSUPPORTED, "no kernel for %zu operator%s: %.1800s", m.ops.n, m.ops.n == 1 ? "" : "s", list.s);
-    ig_error_hint(err, "write the operator yourself: ig_context_add_op, or a library given by --ops LIB; see docs/custom-operators.md");
+    ig_error_hint(
+        err, "write the operator yourself: ig_context_add_op, or a library given by --ops LIB; see docs/custom-operators.md");
     return IG_E_UNSUPPORTED;
 }
 

@@ -1,5 +1,5 @@
-#include "kerncheck.h"
 #include "kernels/gemm/gemm.h"
+#include "kerncheck.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -61,7 +61,8 @@ static void one(kc *k, size_t m, size_t n, size_t depth) {
     g.c_row = n + kc_random(k, 2) * kc_random(k, 9);
     size_t nc = m * g.c_row, nadd = 0;
     g.c = kc_floats(k, nc);
-    float *before = malloc((nc + 1) * sizeof *before), *add = NULL, *rows = NULL, *cols = NULL, *pa = NULL, *pb = NULL, x = 0.5f;
+    float *before = malloc((nc + 1) * sizeof *before), *add = NULL, *rows = NULL, *cols = NULL, *pa = NULL, *pb = NULL,
+          x = 0.5f;
     if (kc_random(k, 3) == 0) g.alpha = kc_float(k);
     switch (kc_random(k, 4)) {
     case 0: g.add = g.c, g.add_row = g.c_row, g.beta = kc_float(k); break;

@@ -83,7 +83,8 @@ static void one(kc *k, size_t m, size_t n, size_t depth) {
 void kc_check_igemm(kc *k) {
     static const uint32_t most[] = {3, 9, 20, 70, 150};
     for (size_t i = 0; i < k->n_cases; i++)
-        one(k, kc_random(k, most[kc_random(k, 5)]) + 1, kc_random(k, most[kc_random(k, 5)]) + 1, kc_random(k, most[kc_random(k, 5)]));
+        one(k, kc_random(k, most[kc_random(k, 5)]) + 1, kc_random(k, most[kc_random(k, 5)]) + 1,
+            kc_random(k, most[kc_random(k, 5)]));
     one(k, 65, 900, 1300);
 }
 
@@ -108,7 +109,8 @@ void kc_time_igemm(kc *k) {
             ig_igemm_run(k->kernels, k->threads, &g, 1, scratch);
             best = fmin(best, kc_now() - t);
         }
-        printf("%-8s igemm %5zu x %5zu x %5zu %9.1f us %7.1f GOP/s\n", k->level, m, n, depth, best * 1e6, 2 * work / best * 1e-9);
+        printf("%-8s igemm %5zu x %5zu x %5zu %9.1f us %7.1f GOP/s\n", k->level, m, n, depth, best * 1e6,
+               2 * work / best * 1e-9);
         free(data);
         free(c);
         free(packed);

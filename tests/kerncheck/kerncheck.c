@@ -12,10 +12,8 @@ static const struct check {
     const char *name;
     void (*check)(kc *k), (*time)(kc *k);
 } checks[] = {
-    {"gemm", kc_check_gemm, kc_time_gemm},
-    {"conv", kc_check_conv, kc_time_conv},
-    {"igemm", kc_check_igemm, kc_time_igemm},
-    {"loops", kc_check_loops, kc_time_loops},
+    {"gemm", kc_check_gemm, kc_time_gemm},    {"conv", kc_check_conv, kc_time_conv},
+    {"igemm", kc_check_igemm, kc_time_igemm}, {"loops", kc_check_loops, kc_time_loops},
     {"folds", kc_check_folds, kc_time_folds},
 };
 

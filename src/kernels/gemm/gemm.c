@@ -1,10 +1,10 @@
 /* Drives the tiles over a product of any size.
  *
  * The classic order of loops (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008) with the roles
- * of the caches turned round: a task owns a block of columns. For each block of k it packs its part of B, which then stays in the
- * second-level cache, and walks down the panels of A, each of which stays in the first-level cache while it meets all panels of
- * B. Tasks share nothing, so there is no waiting inside a product; what is packed twice because tasks are split both ways is
- * small beside the product. */
+ * of the caches turned round: a task owns a block of columns. For each block of k it packs its part of B, which then stays in
+ * the second-level cache, and walks down the panels of A, each of which stays in the first-level cache while it meets all
+ * panels of B. Tasks share nothing, so there is no waiting inside a product; what is packed twice because tasks are split both
+ * ways is small beside the product. */
 #include "kernels/gemm/pack.h"
 
 #include <math.h>
@@ -35,9 +35,9 @@ typedef struct job {
     const ig_gemm *products;
     ig_gemm_shape shape;
     mode mode;
-    size_t vecs;               /* of a tile: DIRECT uses wider ones */
+    size_t vecs;                 /* of a tile: DIRECT uses wider ones */
     size_t row_parts, col_parts; /* tasks of one product */
-    size_t a_floats, b_floats; /* scratch of a worker */
+    size_t a_floats, b_floats;   /* scratch of a worker */
     float *scratch;
 } job;
 
@@ -202,8 +202,8 @@ static void run_direct(const job *j, const ig_gemm *g, size_t p0, size_t p1, flo
 }
 
 /* C may be what is added, so sums go to a small buffer first. */
-static void dot_tile(const ig_gemm_f32 *tiles, const ig_gemm *g, size_t row, size_t rows, size_t col, size_t cols, const float *b,
-                     size_t b_step) {
+static void dot_tile(const ig_gemm_f32 *tiles, const ig_gemm *g, size_t row, size_t rows, size_t col, size_t cols,
+                     const float *b, size_t b_step) {
     float sums[IG_DOT_ROWS * IG_DOT_COLS];
     tiles->dot(g->k, g->a + row * g->a_row, g->a_row, rows, b, b_step, cols, sums, IG_DOT_COLS);
     for (size_t r = 0; r < rows; r++) {

@@ -1,13 +1,13 @@
-/* Float matrix products C = f(alpha * A * B + beta * D + bias), and what is built on them. Nothing here allocates: the caller asks
- * how much scratch memory a run needs, and constant operands are packed once. */
+/* Float matrix products C = f(alpha * A * B + beta * D + bias), and what is built on them. Nothing here allocates: the caller
+ * asks how much scratch memory a run needs, and constant operands are packed once. */
 #ifndef IG_KERNELS_GEMM_GEMM_H
 #define IG_KERNELS_GEMM_GEMM_H
 
 #include "base/threads.h"
 #include "kernels/kernels.h"
 
-/* Where the driver gets B from when it is no matrix in memory (a convolution's window columns): writes rows [k0, k0 + kn) of columns
- * [n0, n0 + nn) as kn steps of `width` floats, zeros behind column nn. Called from several threads. */
+/* Where the driver gets B from when it is no matrix in memory (a convolution's window columns): writes rows [k0, k0 + kn) of
+ * columns [n0, n0 + nn) as kn steps of `width` floats, zeros behind column nn. Called from several threads. */
 typedef void (*ig_gemm_source_fn)(const void *arg, size_t k0, size_t kn, size_t n0, size_t nn, size_t width, float *out);
 /* Applied to n results in place, for activations that are no clamp. Called from several threads. */
 typedef void (*ig_gemm_post_fn)(const void *arg, float *c, size_t n);
@@ -40,10 +40,10 @@ ig_gemm ig_gemm_of(size_t m, size_t n, size_t k);
 bool ig_gemm_packed_a(const ig_kernels *kernels, size_t m, size_t k, size_t *floats);
 bool ig_gemm_packed_b(const ig_kernels *kernels, size_t k, size_t n, size_t *floats);
 /* Packs a constant operand; steps as in ig_gemm. The source needs no alignment. */
-void ig_gemm_pack_a(const ig_kernels *kernels, ig_threads *threads, const void *a, size_t a_row, size_t a_col, size_t m, size_t k,
-                    float *out);
-void ig_gemm_pack_b(const ig_kernels *kernels, ig_threads *threads, const void *b, size_t b_row, size_t b_col, size_t k, size_t n,
-                    float *out);
+void ig_gemm_pack_a(const ig_kernels *kernels, ig_threads *threads, const void *a, size_t a_row, size_t a_col, size_t m,
+                    size_t k, float *out);
+void ig_gemm_pack_b(const ig_kernels *kernels, ig_threads *threads, const void *b, size_t b_row, size_t b_col, size_t k,
+                    size_t n, float *out);
 
 /* Bytes of scratch memory, 64-byte aligned, that ig_gemm_run wants for products of this size and kind. */
 size_t ig_gemm_scratch(const ig_kernels *kernels, const ig_threads *threads, const ig_gemm *g);

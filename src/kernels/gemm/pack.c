@@ -65,8 +65,8 @@ typedef struct packing {
     float *out;
 } packing;
 
-/* Packed A: for each block of k, panels of rows, each k steps of the panel's rows. Packed B: the same with columns, all panels of
- * full width. */
+/* Packed A: for each block of k, panels of rows, each k steps of the panel's rows. Packed B: the same with columns, all panels
+ * of full width. */
 static void pack_panels(void *arg, size_t begin, size_t end) {
     const packing *j = arg;
     const ig_gemm_shape *s = &j->shape;
@@ -83,14 +83,14 @@ static void pack_panels(void *arg, size_t begin, size_t end) {
     }
 }
 
-void ig_gemm_pack_a(const ig_kernels *kernels, ig_threads *threads, const void *a, size_t a_row, size_t a_col, size_t m, size_t k,
-                    float *out) {
+void ig_gemm_pack_a(const ig_kernels *kernels, ig_threads *threads, const void *a, size_t a_row, size_t a_col, size_t m,
+                    size_t k, float *out) {
     packing j = {ig_gemm_shape_of(kernels->gemm_f32, m, 1, k), a, a_row, a_col, m, k, true, out};
     ig_parallel(threads, j.shape.row_panels, 4, pack_panels, &j);
 }
 
-void ig_gemm_pack_b(const ig_kernels *kernels, ig_threads *threads, const void *b, size_t b_row, size_t b_col, size_t k, size_t n,
-                    float *out) {
+void ig_gemm_pack_b(const ig_kernels *kernels, ig_threads *threads, const void *b, size_t b_row, size_t b_col, size_t k,
+                    size_t n, float *out) {
     packing j = {ig_gemm_shape_of(kernels->gemm_f32, 1, n, k), b, b_col, b_row, n, k, false, out};
     ig_parallel(threads, j.shape.col_panels, 4, pack_panels, &j);
 }

@@ -1,5 +1,5 @@
-/* The tiles of the matrix product for any instruction set that kernels/vector.h speaks; a file of one set includes this and lists
- * the sizes it wants. */
+/* The tiles of the matrix product for any instruction set that kernels/vector.h speaks; a file of one set includes this and
+ * lists the sizes it wants. */
 #ifndef IG_KERNELS_GEMM_SIMD_H
 #define IG_KERNELS_GEMM_SIMD_H
 
@@ -13,9 +13,7 @@ typedef vf accumulators[MAX_SETS][IG_TILE_MAX_ROWS][IG_TILE_MAX_VECS];
 /* `sets` accumulators for each element hide the latency of the multiply-add where a tile has few elements. */
 IG_INLINE void multiply(const ig_gemm_tile *t, accumulators acc, const int rows, const int vecs, const int sets) {
     IG_UNROLL for (int s = 0; s < sets; s++) {
-        IG_UNROLL for (int r = 0; r < rows; r++) {
-            IG_UNROLL for (int v = 0; v < vecs; v++) acc[s][r][v] = vf_zero();
-        }
+        IG_UNROLL for (int r = 0; r < rows; r++) { IG_UNROLL for (int v = 0; v < vecs; v++) acc[s][r][v] = vf_zero(); }
     }
     const float *a = t->a, *b = t->b;
     size_t k = t->k, b_step = t->b_step;
@@ -103,9 +101,7 @@ IG_INLINE void tile(const ig_gemm_tile *t, const int rows, const int vecs, const
 static void dot(size_t k, const float *a, size_t a_step, size_t rows, const float *b, size_t b_step, size_t cols, float *out,
                 size_t out_step) {
     vf acc[IG_DOT_ROWS][IG_DOT_COLS];
-    IG_UNROLL for (int r = 0; r < IG_DOT_ROWS; r++) {
-        IG_UNROLL for (int c = 0; c < IG_DOT_COLS; c++) acc[r][c] = vf_zero();
-    }
+    IG_UNROLL for (int r = 0; r < IG_DOT_ROWS; r++) { IG_UNROLL for (int c = 0; c < IG_DOT_COLS; c++) acc[r][c] = vf_zero(); }
     /* Rows and columns beyond the last are computed again and not stored. */
     const float *pa[IG_DOT_ROWS], *pb[IG_DOT_COLS];
     IG_UNROLL for (size_t i = 0; i < IG_DOT_ROWS; i++) pa[i] = a + (i < rows ? i : rows - 1) * a_step;
@@ -123,9 +119,7 @@ static void dot(size_t k, const float *a, size_t a_step, size_t rows, const floa
     if (i < k) {
         IG_UNROLL for (int c = 0; c < IG_DOT_COLS; c++) {
             vf y = vf_load_some(pb[c] + i, mask);
-            IG_UNROLL for (int r = 0; r < IG_DOT_ROWS; r++) {
-                acc[r][c] = vf_fma(vf_load_some(pa[r] + i, mask), y, acc[r][c]);
-            }
+            IG_UNROLL for (int r = 0; r < IG_DOT_ROWS; r++) { acc[r][c] = vf_fma(vf_load_some(pa[r] + i, mask), y, acc[r][c]); }
         }
     }
     float sums[IG_DOT_ROWS][IG_DOT_COLS];

@@ -24,15 +24,15 @@ typedef struct ig_gemm_tile {
 
 typedef void (*ig_gemm_tile_fn)(const ig_gemm_tile *t);
 
-/* out[r * out_step + c] = sum over k of a[r * a_step + k] * b[c * b_step + k], for products with one short side whose operands lie
- * contiguous along k. At most IG_DOT_ROWS rows and IG_DOT_COLS columns, at least 1. */
+/* out[r * out_step + c] = sum over k of a[r * a_step + k] * b[c * b_step + k], for products with one short side whose operands
+ * lie contiguous along k. At most IG_DOT_ROWS rows and IG_DOT_COLS columns, at least 1. */
 typedef void (*ig_gemm_dot_fn)(size_t k, const float *a, size_t a_step, size_t rows, const float *b, size_t b_step, size_t cols,
                                float *out, size_t out_step);
 
 typedef struct ig_gemm_f32 {
-    size_t lanes;                                                      /* floats of a vector */
-    size_t rows;                                                       /* of the best tile */
-    size_t vecs;                                                       /* of the best tile: a packed panel has vecs * lanes columns */
+    size_t lanes; /* floats of a vector */
+    size_t rows;  /* of the best tile */
+    size_t vecs;  /* of the best tile: a packed panel has vecs * lanes columns */
     ig_gemm_tile_fn tile[IG_TILE_MAX_ROWS + 1][IG_TILE_MAX_VECS + 1]; /* [rows][vecs]; NULL: not there */
     ig_gemm_dot_fn dot;
     size_t k_block, n_block; /* that the caches like: a panel of A in the first level, k_block x n_block of B in the second */

@@ -15,8 +15,8 @@ TILES(12)
 TILES(13)
 TILES(14)
 
-const ig_igemm_i16 ig_igemm_i16_avx512 = {
-    .lanes = VF_LANES,
-    .rows = 14,
-    .vecs = 2,
-    .tile = {ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6), ROW(7), ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14)}};
+const ig_igemm_i16 ig_igemm_i16_avx512 = {.lanes = VF_LANES,
+                                          .rows = 14,
+                                          .vecs = 2,
+                                          .tile = {ROW(1), ROW(2), ROW(3), ROW(4), ROW(5), ROW(6), ROW(7), ROW(8), ROW(9),
+                                                   ROW(10), ROW(11), ROW(12), ROW(13), ROW(14)}};

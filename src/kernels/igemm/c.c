@@ -3,7 +3,8 @@
 
 enum { LANES = 4 };
 
-static inline __attribute__((always_inline)) void tile(const ig_igemm_tile *t, const size_t rows, const size_t cols, const size_t width) {
+static inline __attribute__((always_inline)) void tile(const ig_igemm_tile *t, const size_t rows, const size_t cols,
+                                                       const size_t width) {
     uint32_t acc[4][2 * LANES] = {{0}}; /* unsigned: sums wrap */
     for (size_t p = 0; p < t->pairs; p++) {
         const int16_t *a = t->a + 2 * p * rows, *b = t->b + 2 * p * width;

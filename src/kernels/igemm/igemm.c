@@ -1,5 +1,5 @@
-/* Drives the integer tiles. A task owns a block of columns: it packs as many of its columns of B as fit the second-level cache, all of k
- * at once, and walks down the panels of A. */
+/* Drives the integer tiles. A task owns a block of columns: it packs as many of its columns of B as fit the second-level cache,
+ * all of k at once, and walks down the panels of A. */
 #include "kernels/igemm/igemm.h"
 
 #include "kernels/gemm/pack.h"
@@ -9,7 +9,8 @@ enum { CACHE = 1 << 19, SMALL = 1 << 17 };
 static int32_t element(const ig_imatrix *x, const uint8_t *p) { return x->is_signed ? (int8_t)*p : *p; }
 
 /* n lanes (rows of A or columns of B), `lane` and `step` apart along each other and along k. */
-static void pack_lanes(const ig_imatrix *x, size_t first, size_t n, size_t width, size_t lane, size_t step, size_t k, int16_t *out) {
+static void pack_lanes(const ig_imatrix *x, size_t first, size_t n, size_t width, size_t lane, size_t step, size_t k,
+                       int16_t *out) {
     const uint8_t *data = (const uint8_t *)x->data + first * lane;
     size_t pairs = (k + 1) / 2;
     if (n < width || k % 2) memset(out, 0, pairs * width * 2 * sizeof *out);
@@ -32,7 +33,8 @@ bool ig_igemm_packed_a(const ig_kernels *kernels, size_t m, size_t k, size_t *co
 
 bool ig_igemm_packed_b(const ig_kernels *kernels, size_t k, size_t n, size_t *count) {
     if (k > SIZE_MAX / 8 || n > SIZE_MAX / 8) return false;
-    return !ig_mul_overflows(ig_round_up(k, 2), ig_round_up(n, panel_width(kernels->igemm_i16)), count) && *count < SIZE_MAX / 8;
+    return !ig_mul_overflows(ig_round_up(k, 2), ig_round_up(n, panel_width(kernels->igemm_i16)), count) &&
+           *count < SIZE_MAX / 8;
 }
 
 void ig_igemm_pack_a(const ig_kernels *kernels, const ig_imatrix *a, size_t m, size_t k, int16_t *out) {
@@ -53,7 +55,7 @@ typedef struct job {
     const ig_igemm *products;
     const ig_igemm_i16 *tiles;
     size_t width, row_panels, col_panels, row_parts, col_parts;
-    size_t group; /* panels of columns packed together */
+    size_t group;                     /* panels of columns packed together */
     size_t a_count, b_count, c_count; /* scratch of a worker: int16, int16, int32 */
     size_t room;                      /* of a worker, bytes */
     char *scratch;
@@ -91,8 +93,8 @@ bool ig_igemm_scratch(const ig_kernels *kernels, const ig_threads *threads, cons
 }
 
 /* One panel of rows against panels [p0, p1) of columns, whose packed form begins at b. */
-static void run_row_panel(const job *j, const ig_igemm *g, size_t row, size_t rows, const int16_t *a, const int16_t *b, size_t p0,
-                          size_t p1, int32_t *sums) {
+static void run_row_panel(const job *j, const ig_igemm *g, size_t row, size_t rows, const int16_t *a, const int16_t *b,
+                          size_t p0, size_t p1, int32_t *sums) {
     ig_igemm_tile t = {.pairs = (g->k + 1) / 2, .a = a, .c_step = g->c ? g->c_row : j->width};
     for (size_t p = p0; p < p1; p++) {
         size_t col = p * j->width;
@@ -111,7 +113,8 @@ static void run_task(void *arg, size_t worker, size_t task) {
     size_t parts = j->row_parts * j->col_parts, part = task % parts;
     const ig_igemm *g = &j->products[task / parts];
     size_t k2 = ig_round_up(g->k, 2), row_part = part / j->col_parts, col_part = part % j->col_parts;
-    size_t r0 = ig_part_begin(j->row_panels, j->row_parts, row_part), r1 = ig_part_begin(j->row_panels, j->row_parts, row_part + 1);
+    size_t r0 = ig_part_begin(j->row_panels, j->row_parts, row_part),
+           r1 = ig_part_begin(j->row_panels, j->row_parts, row_part + 1);
     size_t p1 = ig_part_begin(j->col_panels, j->col_parts, col_part + 1);
     for (size_t p0 = ig_part_begin(j->col_panels, j->col_parts, col_part); p0 < p1; p0 += j->group) {
         size_t end = ig_min_size(p0 + j->group, p1);

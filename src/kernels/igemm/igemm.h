@@ -10,13 +10,14 @@ typedef struct ig_imatrix {
     const void *data;
     size_t row, col;
     bool is_signed;
-    const int32_t *zero; /* what is subtracted: entry i * zero_step for row i of A, column i of B; NULL: nothing. In [-256, 256]. */
+    const int32_t
+        *zero; /* what is subtracted: entry i * zero_step for row i of A, column i of B; NULL: nothing. In [-256, 256]. */
     size_t zero_step;
     const int16_t *packed; /* from ig_igemm_pack_a, _b, instead of the rest */
 } ig_imatrix;
 
-/* Instead of B: writes columns [n0, n0 + nn), all of k, as pairs: out[(p / 2 * width + j) * 2 + p % 2], zeros behind column nn and
- * behind k. Called from several threads. */
+/* Instead of B: writes columns [n0, n0 + nn), all of k, as pairs: out[(p / 2 * width + j) * 2 + p % 2], zeros behind column nn
+ * and behind k. Called from several threads. */
 typedef void (*ig_igemm_source_fn)(const void *arg, size_t n0, size_t nn, size_t width, int16_t *out);
 /* Gets the finished sums of n places of row `row` from column `col`. Called from several threads. */
 typedef void (*ig_igemm_post_fn)(const void *arg, const int32_t *sums, size_t row, size_t col, size_t n);

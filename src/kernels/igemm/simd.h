@@ -7,9 +7,7 @@
 
 IG_INLINE void tile(const ig_igemm_tile *t, const int rows, const int vecs) {
     vi acc[IG_ITILE_MAX_ROWS][IG_ITILE_MAX_VECS];
-    IG_UNROLL for (int r = 0; r < rows; r++) {
-        IG_UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vi_zero();
-    }
+    IG_UNROLL for (int r = 0; r < rows; r++) { IG_UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vi_zero(); }
     const int16_t *a = t->a, *b = t->b;
     for (size_t p = 0; p < t->pairs; p++) {
         vi row[IG_ITILE_MAX_VECS];

@@ -1,5 +1,5 @@
-/* The inner loops of the product of small integers, as data. Operands are packed as pairs of int16, two steps of k each, zero points
- * already subtracted: what multiply-add instructions of 16-bit pairs take, whatever the signs of the operands. */
+/* The inner loops of the product of small integers, as data. Operands are packed as pairs of int16, two steps of k each, zero
+ * points already subtracted: what multiply-add instructions of 16-bit pairs take, whatever the signs of the operands. */
 #ifndef IG_KERNELS_IGEMM_TILE_H
 #define IG_KERNELS_IGEMM_TILE_H
 
@@ -18,7 +18,7 @@ typedef struct ig_igemm_tile {
 typedef void (*ig_igemm_tile_fn)(const ig_igemm_tile *t);
 
 typedef struct ig_igemm_i16 {
-    size_t lanes, rows, vecs;                                           /* int32 lanes of a vector; of the best tile */
+    size_t lanes, rows, vecs;                                            /* int32 lanes of a vector; of the best tile */
     ig_igemm_tile_fn tile[IG_ITILE_MAX_ROWS + 1][IG_ITILE_MAX_VECS + 1]; /* [rows][vecs] */
 } ig_igemm_i16;
 

@@ -70,8 +70,8 @@ static void product_f32(const work *j, size_t m, size_t n, size_t k, double scal
     ig_gemm_run(j->kernels, NULL, &g, 1, scratch);
 }
 
-static void product_f64(const work *j, size_t m, size_t n, size_t k, double scale, const double *a, size_t a_row, const double *b,
-                        size_t b_row, size_t b_col, double *out, size_t out_row, void *scratch) {
+static void product_f64(const work *j, size_t m, size_t n, size_t k, double scale, const double *a, size_t a_row,
+                        const double *b, size_t b_row, size_t b_col, double *out, size_t out_row, void *scratch) {
     IG_UNUSED(j);
     IG_UNUSED(scratch);
     for (size_t i = 0; i < m; i++) {

@@ -6,12 +6,31 @@
 
 #include <math.h>
 
-enum { QUERY, KEY, VALUE, PAST_KEY, PAST_VALUE, LENGTHS, TOTAL, COSINES, SINES, POSITIONS, BIAS, SINK, K_SCALE, V_SCALE, Q_NORM, K_NORM };
+enum {
+    QUERY,
+    KEY,
+    VALUE,
+    PAST_KEY,
+    PAST_VALUE,
+    LENGTHS,
+    TOTAL,
+    COSINES,
+    SINES,
+    POSITIONS,
+    BIAS,
+    SINK,
+    K_SCALE,
+    V_SCALE,
+    Q_NORM,
+    K_NORM
+};
 
 static const ig_tensor *input(const ig_call *c, size_t i) { return i < c->n_in ? c->in[i] : NULL; }
 static ig_tensor *output(const ig_call *c, size_t o) { return o < c->n_out ? c->out[o] : NULL; }
 
-static bool has_attr(const ig_node *node, const char *name) { return ig_schema_attr_find(node->schema, name) && ig_attr_given(node, name); }
+static bool has_attr(const ig_node *node, const char *name) {
+    return ig_schema_attr_find(node->schema, name) && ig_attr_given(node, name);
+}
 
 /* ----------------------------------------------------------------------------------------------------------------- shapes */
 
@@ -43,7 +62,8 @@ static ig_status infer(ig_infer *c) {
     }
     ig_dtype dtype = ig_infer_dtype(c, QUERY), cache = ig_infer_has(c, PAST_KEY) ? ig_infer_dtype(c, PAST_KEY) : dtype;
     ig_shape present = {.rank = 4, .dims = {y.dims[0], ig_dim_of(kv_heads), rows, last}};
-    ig_shape qk = {.rank = 4, .dims = {y.dims[0], ig_dim_of(heads), y.dims[1], total >= 0 ? ig_dim_of(total) : ig_dim_unknown()}};
+    ig_shape qk = {.rank = 4,
+                   .dims = {y.dims[0], ig_dim_of(heads), y.dims[1], total >= 0 ? ig_dim_of(total) : ig_dim_unknown()}};
     IG_TRY(ig_infer_set(c, 0, dtype, &y));
     IG_TRY(ig_infer_set(c, 1, cache, &present));
     IG_TRY(ig_infer_set(c, 2, cache, &present));
@@ -54,10 +74,10 @@ static ig_status infer(ig_infer *c) {
 
 typedef struct work {
     size_t batch, rows, heads, kv_heads, size;
-    size_t total;    /* the longest text with its past */
-    int64_t *past;   /* of each text */
-    int64_t *valid;  /* positions of each text with what is new */
-    bool prompt;     /* nothing came before */
+    size_t total;   /* the longest text with its past */
+    int64_t *past;  /* of each text */
+    int64_t *valid; /* positions of each text with what is new */
+    bool prompt;    /* nothing came before */
     ig_head_operand q, k, v;
 } work;
 
@@ -99,15 +119,18 @@ static ig_status get_lengths(ig_call *c, work *j) {
     j->past = ig_call_scratch(c, j->batch * sizeof *j->past);
     j->valid = ig_call_scratch(c, j->batch * sizeof *j->valid);
     if (!j->past || !j->valid) return ig_oom(c->err);
-    if (lengths->count != j->batch || total->count != 1) return ig_call_fail(c, "seqlens_k has %zu entries for %zu texts", lengths->count, j->batch);
+    if (lengths->count != j->batch || total->count != 1)
+        return ig_call_fail(c, "seqlens_k has %zu entries for %zu texts", lengths->count, j->batch);
     int64_t n = ig_load_as_i64(total->dtype, total->data, 0);
-    if (n < (int64_t)j->rows) return ig_call_fail(c, "total_sequence_length is %lld with %zu new positions", (long long)n, j->rows);
+    if (n < (int64_t)j->rows)
+        return ig_call_fail(c, "total_sequence_length is %lld with %zu new positions", (long long)n, j->rows);
     j->total = (size_t)n;
     j->prompt = j->total == j->rows;
     for (size_t b = 0; b < j->batch; b++) {
         int64_t last = (int64_t)((const int32_t *)lengths->data)[b] + 1;
         if (last < 1 || last > n || (!j->prompt && last < (int64_t)j->rows))
-            return ig_call_fail(c, "seqlens_k of text %zu is %lld with total_sequence_length %lld", b, (long long)last - 1, (long long)n);
+            return ig_call_fail(c, "seqlens_k of text %zu is %lld with total_sequence_length %lld", b, (long long)last - 1,
+                                (long long)n);
         j->valid[b] = last;
         j->past[b] = j->prompt ? 0 : last - (int64_t)j->rows;
     }
@@ -132,7 +155,8 @@ static ig_status normalize(ig_call *c, ig_head_operand *o, const ig_tensor *weig
     const void *w;
     double epsilon = (double)ig_attr_float(c->node, "qk_norm_epsilon");
     if (!weight) return IG_OK;
-    if (weight->count != o->size) return ig_call_fail(c, "a norm's weight has %zu entries for heads of %zu", weight->count, o->size);
+    if (weight->count != o->size)
+        return ig_call_fail(c, "a norm's weight has %zu entries for heads of %zu", weight->count, o->size);
     IG_TRY(ig_real_in(c, weight, IG_F32, &w));
     IG_TRY(own(c, o));
     for (size_t i = 0; i < o->batch * o->heads * o->rows; i++) {
@@ -146,10 +170,12 @@ static ig_status rotate(ig_call *c, const work *j, ig_head_operand *o) {
     const ig_tensor *cosines = input(c, COSINES), *sines = input(c, SINES), *positions = input(c, POSITIONS);
     const void *pc, *ps;
     bool interleaved = ig_attr_int(c->node, "rotary_interleaved");
-    if (!cosines || !sines || cosines->rank != 2 || sines->count != cosines->count) return ig_call_fail(c, "do_rotary needs cos_cache and sin_cache");
+    if (!cosines || !sines || cosines->rank != 2 || sines->count != cosines->count)
+        return ig_call_fail(c, "do_rotary needs cos_cache and sin_cache");
     size_t half = (size_t)cosines->dims[1];
     if (2 * half > j->size) return ig_call_fail(c, "the caches have %zu angles for heads of %zu", half, j->size);
-    if (positions && positions->count != j->batch * j->rows && positions->count != 1) return ig_call_fail(c, "position_ids has %zu entries", positions->count);
+    if (positions && positions->count != j->batch * j->rows && positions->count != 1)
+        return ig_call_fail(c, "position_ids has %zu entries", positions->count);
     IG_TRY(ig_real_in(c, cosines, IG_F32, &pc));
     IG_TRY(ig_real_in(c, sines, IG_F32, &ps));
     IG_TRY(own(c, o));
@@ -160,7 +186,9 @@ static ig_status rotate(ig_call *c, const work *j, ig_head_operand *o) {
                 const int64_t *p = positions->data;
                 at = positions->count == 1 ? p[0] + (int64_t)r : p[b * j->rows + r];
             }
-            if (at < 0 || at >= cosines->dims[0]) return ig_call_fail(c, "position %lld is outside of the cos_cache of %lld", (long long)at, (long long)cosines->dims[0]);
+            if (at < 0 || at >= cosines->dims[0])
+                return ig_call_fail(c, "position %lld is outside of the cos_cache of %lld", (long long)at,
+                                    (long long)cosines->dims[0]);
             const float *cos_row = (const float *)pc + (size_t)at * half, *sin_row = (const float *)ps + (size_t)at * half;
             for (size_t h = 0; h < o->heads; h++) ig_rotate(row_of(o, b, h, r), 2 * half, cos_row, sin_row, interleaved);
         }
@@ -178,13 +206,15 @@ typedef struct cache {
     size_t heads, size;
 } cache;
 
-static ig_status cache_of(ig_call *c, const work *j, const ig_tensor *past, size_t out, const char *quant, size_t scale_input, cache *k) {
+static ig_status cache_of(ig_call *c, const work *j, const ig_tensor *past, size_t out, const char *quant, size_t scale_input,
+                          cache *k) {
     const ig_tensor *scale = input(c, scale_input), *any = past ? past : output(c, out);
     *k = (cache){.dtype = any ? any->dtype : IG_F32, .bits = 8, .heads = j->kv_heads, .size = j->size};
     if (k->dtype == IG_F32 || k->dtype == IG_F16 || k->dtype == IG_BF16) return IG_OK;
     if (has_attr(c->node, "kv_cache_bit_width") && ig_attr_int(c->node, "kv_cache_bit_width") == 4) k->bits = 4;
     k->each = ig_attr_is(c->node, quant, "PER_CHANNEL");
-    if (!scale || scale->count != (k->each ? j->kv_heads * j->size : 1)) return ig_call_fail(c, "a quantized cache needs its scale");
+    if (!scale || scale->count != (k->each ? j->kv_heads * j->size : 1))
+        return ig_call_fail(c, "a quantized cache needs its scale");
     k->scale = scale->data;
     return IG_OK;
 }
@@ -224,17 +254,21 @@ static void store_row(const cache *k, void *data, size_t row, size_t head, const
 }
 
 /* The past and what is new behind it, text by text; what the output keeps is what the attention sees. */
-static ig_status join(ig_call *c, const work *j, size_t past_input, size_t out, const char *quant, size_t scale_input, ig_head_operand *o) {
+static ig_status join(ig_call *c, const work *j, size_t past_input, size_t out, const char *quant, size_t scale_input,
+                      ig_head_operand *o) {
     const ig_tensor *past = input(c, past_input);
     ig_tensor *kept = output(c, out);
     cache k;
     IG_TRY(cache_of(c, j, past, out, quant, scale_input, &k));
-    size_t old = past && past->rank == 4 ? (size_t)past->dims[2] : 0, room = kept ? (size_t)kept->dims[2] : ig_max_size(old, j->total);
+    size_t old = past && past->rank == 4 ? (size_t)past->dims[2] : 0,
+           room = kept ? (size_t)kept->dims[2] : ig_max_size(old, j->total);
     size_t last = k.bits == 4 ? (j->size + 1) / 2 : j->size;
-    if (past && (past->rank != 4 || past->dims[0] != (int64_t)j->batch || past->dims[1] != (int64_t)j->kv_heads || past->dims[3] != (int64_t)last))
+    if (past && (past->rank != 4 || past->dims[0] != (int64_t)j->batch || past->dims[1] != (int64_t)j->kv_heads ||
+                 past->dims[3] != (int64_t)last))
         return ig_call_fail(c, "the past has another shape than what follows it");
     if (room < j->total) return ig_call_fail(c, "a cache of %zu positions has no room for %zu", room, j->total);
-    float *all = ig_call_scratch(c, j->batch * j->kv_heads * room * j->size * sizeof *all), *row = ig_call_scratch(c, j->size * sizeof *row);
+    float *all = ig_call_scratch(c, j->batch * j->kv_heads * room * j->size * sizeof *all),
+          *row = ig_call_scratch(c, j->size * sizeof *row);
     if (!all || !row) return ig_oom(c->err);
     for (size_t b = 0; b < j->batch; b++)
         for (size_t h = 0; h < j->kv_heads; h++) {
@@ -242,7 +276,7 @@ static ig_status join(ig_call *c, const work *j, size_t past_input, size_t out, 
             if (before > old) return ig_call_fail(c, "text %zu has %zu past positions, the cache %zu", b, before, old);
             for (size_t r = 0; r < room; r++) {
                 float *to = all + (unit * room + r) * j->size;
-                bool new = r >= before && r < before + j->rows;
+                bool new = r >= before &&r < before + j->rows;
                 if (new)
                     memcpy(to, row_of(o, b, h, r - before), j->size * sizeof *to);
                 else if (r < old)
@@ -266,12 +300,15 @@ static ig_status join(ig_call *c, const work *j, size_t past_input, size_t out, 
 static ig_status make_outputs(ig_call *c, const work *j) {
     const ig_tensor *past = input(c, PAST_KEY);
     ig_dtype dtype = c->in[QUERY]->dtype;
-    int64_t rows = ig_max_i64((int64_t)j->total, past && past->rank == 4 ? past->dims[2] : 0), last = past && past->rank == 4 ? past->dims[3] : (int64_t)j->size;
+    int64_t rows = ig_max_i64((int64_t)j->total, past && past->rank == 4 ? past->dims[2] : 0),
+            last = past && past->rank == 4 ? past->dims[3] : (int64_t)j->size;
     for (size_t o = 1; o < 3; o++)
         if (o < c->n_out && c->wanted[o])
-            IG_TRY(ig_call_output(c, o, past ? past->dtype : dtype, 4, (int64_t[]){(int64_t)j->batch, (int64_t)j->kv_heads, rows, last}));
+            IG_TRY(ig_call_output(c, o, past ? past->dtype : dtype, 4,
+                                  (int64_t[]){(int64_t)j->batch, (int64_t)j->kv_heads, rows, last}));
     if (c->n_out > 3 && c->wanted[3])
-        IG_TRY(ig_call_output(c, 3, dtype, 4, (int64_t[]){(int64_t)j->batch, (int64_t)j->heads, (int64_t)j->rows, (int64_t)j->total}));
+        IG_TRY(ig_call_output(c, 3, dtype, 4,
+                              (int64_t[]){(int64_t)j->batch, (int64_t)j->heads, (int64_t)j->rows, (int64_t)j->total}));
     return ig_call_output(c, 0, dtype, 3, (int64_t[]){(int64_t)j->batch, (int64_t)j->rows, (int64_t)(j->heads * j->size)});
 }
 

@@ -21,7 +21,9 @@ static void NAME(softmax)(const ig_attention *a, REAL *s, size_t n, REAL most, R
         REAL sum = extra;
         for (size_t k = 0; k < n; k++) s[k] -= most;
         NAME(round)(a, s, n);
-        IG_EACH (k, n) { s[k] = IG_EXP(s[k]); }
+        IG_EACH (k, n) {
+            s[k] = IG_EXP(s[k]);
+        }
         NAME(round)(a, s, n);
         for (size_t k = 0; k < n; k++) {
             sum += s[k];
@@ -31,9 +33,13 @@ static void NAME(softmax)(const ig_attention *a, REAL *s, size_t n, REAL most, R
         NAME(round)(a, s, n);
         return;
     }
-    IG_EACH (k, n) { s[k] = IG_EXP(s[k] - most); }
+    IG_EACH (k, n) {
+        s[k] = IG_EXP(s[k] - most);
+    }
     const REAL by = 1 / (NAME(sum)(s, n) + extra);
-    IG_EACH (k, n) { s[k] *= by; }
+    IG_EACH (k, n) {
+        s[k] *= by;
+    }
 }
 
 /* Scores of keys [b->low, b->high) for one query to what they weigh. */
@@ -47,17 +53,22 @@ static void NAME(weigh)(const ig_attention *a, const block *b, size_t r, REAL *s
     NAME(keep)(a, b, r, IG_SCORES_RAW, s);
     if (a->softcap > 0) {
         const REAL cap = (REAL)a->softcap;
-        IG_EACH (k, n) { s[k] = cap * IG_TANH(s[k] / cap); }
+        IG_EACH (k, n) {
+            s[k] = cap * IG_TANH(s[k] / cap);
+        }
         NAME(round)(a, s, n);
     }
     NAME(keep)(a, b, r, IG_SCORES_CAPPED, s);
     if (a->bias) {
-        const REAL *bias = (const REAL *)a->bias + b->text * a->bias_step.batch + head * a->bias_step.head + i * a->bias_step.row + b->low;
+        const REAL *bias =
+            (const REAL *)a->bias + b->text * a->bias_step.batch + head * a->bias_step.head + i * a->bias_step.row + b->low;
         size_t most = a->bias_len && a->bias_len < b->high ? (a->bias_len > b->low ? a->bias_len - b->low : 0) : n;
         high = ig_min_size(high, most);
         low = ig_min_size(low, high);
         /* What is hidden stays hidden whatever its score, even not a number. */
-        IG_EACH (k, most) { s[k] = bias[k] == -INFINITY ? -INFINITY : s[k] + bias[k]; }
+        IG_EACH (k, most) {
+            s[k] = bias[k] == -INFINITY ? -INFINITY : s[k] + bias[k];
+        }
         NAME(round)(a, s, most);
     }
     low = ig_min_size(low, high);

@@ -91,7 +91,8 @@ static ig_status finish_plain(ig_call *c, size_t m, size_t n, float alpha, float
     const ig_tensor *t = c->n_in > 2 && beta != 0 ? c->in[2] : NULL;
     size_t row = 0, col = 0;
     if (t) steps_of_c(t, &row, &col);
-    if (c->in[0]->dtype != IG_F64 && (truncf(alpha) != alpha || truncf(beta) != beta || fabsf(alpha) > 1e9f || fabsf(beta) > 1e9f)) {
+    if (c->in[0]->dtype != IG_F64 &&
+        (truncf(alpha) != alpha || truncf(beta) != beta || fabsf(alpha) > 1e9f || fabsf(beta) > 1e9f)) {
         finish_by_doubles(c->out[0], t, row, col, n, alpha, beta);
         return IG_OK;
     }
