@@ -4,11 +4,17 @@
 
 ig_node *ig_match_only_reader(const ig_value *v) { return v && v->n_uses == 1 ? v->uses->node : NULL; }
 
-const ig_tensor *ig_match_constant(const ig_value *v) {
+const ig_tensor *ig_match_content(const ig_value *v) {
     ig_tensor *t;
     if (!v || !v->constant || v->is_input || ig_const_tensor(v->graph->model, v->constant, &t, NULL) != IG_OK) return NULL;
+    return t->kind == IG_KIND_TENSOR ? t : NULL;
+}
+
+const ig_tensor *ig_match_constant(const ig_value *v) {
+    const ig_tensor *t = ig_match_content(v);
+    if (!t) return NULL;
     size_t align = t->dtype == IG_STRING ? 1 : ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8);
-    return t->kind == IG_KIND_TENSOR && (uintptr_t)t->data % align == 0 ? t : NULL;
+    return (uintptr_t)t->data % align == 0 ? t : NULL;
 }
 
 bool ig_match_scalar(const ig_value *v, double *value) {

@@ -9,6 +9,8 @@
 ig_node *ig_match_only_reader(const ig_value *v);
 /* The content of a constant (not an input with a default), decoded and aligned; NULL otherwise or when memory runs out. */
 const ig_tensor *ig_match_constant(const ig_value *v);
+/* The same without regard to alignment, to be read through ig_load_as_i64 and the like. */
+const ig_tensor *ig_match_content(const ig_value *v);
 /* A constant with one real element, as a double. */
 bool ig_match_scalar(const ig_value *v, double *value);
 /* Both are known to be dense tensors of the same element type and equal shapes. */
