@@ -20,8 +20,8 @@ VENV = ROOT / ".venv"
 ASAN = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:handle_abort=1", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 
 
-def run(cmd, **kw):
-    return subprocess.run([str(c) for c in cmd], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **kw)
+def run(cmd, cwd=ROOT, **kw):
+    return subprocess.run([str(c) for c in cmd], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **kw)
 
 
 def build(preset):
@@ -60,7 +60,7 @@ def unit_of(folder, count, env=None):
     for program in sorted(glob.glob(str(folder / "tests/test_*"))):
         if not os.access(program, os.X_OK) or os.path.isdir(program):
             continue
-        r = run([program], env={**os.environ, **(env or {})}, timeout=900)
+        r = run([program], cwd=ROOT / "tests", env={**os.environ, **(env or {})}, timeout=900)
         passed = sum(int(n) for n in re.findall(r"\[  PASSED  \] (\d+) test", r.stdout))
         failed = len(re.findall(r"^\[  FAILED  \] \S+$", r.stdout, re.M)) if r.returncode else 0
         if r.returncode and not failed:
