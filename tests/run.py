@@ -3,7 +3,7 @@
 
 usage: tests/run.py [--long] [--stage NAME]...
 Stages: static (format, floors), unit (cmocka, release build), conformance (Python against onnx, in .venv), differential (operators
-against onnxruntime and onnx's reference), asan (unit and conformance again under AddressSanitizer and UndefinedBehaviorSanitizer),
+against onnxruntime and onnx's reference), corpus (real files, when they are there; not counted), asan (unit and conformance again under AddressSanitizer and UndefinedBehaviorSanitizer),
 fuzz (libFuzzer, a minute in all).
 """
 import argparse
@@ -70,8 +70,10 @@ def unit_of(folder, count, env=None):
         count.add(passed, failed)
 
 
-def unit(count, _):
-    unit_of(build("release"), count)
+def unit(count, long):
+    folder = build("release")
+    unit_of(folder, count)
+    one(count, [folder / "tests/igata-kerncheck", "--threads", "2", "--cases", "20000" if long else "500"])
 
 
 def venv():
@@ -109,6 +111,16 @@ def differential(count, long):
     pytest_of(build("release"), count, "tests/differential", {"IGATA_LONG": "1"} if long else None)
 
 
+def corpus(count, _):
+    """Real files with recorded results, where a checkout has them beside it: their scorers' last lines, which are not counted."""
+    tools = ROOT.parent / "shared/tools"
+    runs = [["corpus_score.py", "onnx", "quant"], ["bad_score.py", "onnx-bad"],
+            ["suite_score.py", *("onnx-" + s for s in ("shape", "check", "convert", "refeval", "compose", "parse", "print", "inline"))]]
+    for program, *arguments in runs if tools.is_dir() else []:
+        r = run([venv(), tools / program, *arguments, "--igata", build("release") / "igata"])
+        print(f"{program} {' '.join(arguments)}:", *[line for line in r.stdout.splitlines() if re.fullmatch(r"\s*(\S+ )?\d+/\d+.*", line)][-8:], sep="\n  ")
+
+
 def asan(count, _):
     folder = build("asan")
     unit_of(folder, count, ASAN)
@@ -131,7 +143,7 @@ def fuzz(count, long):
         count.add(r.returncode == 0, r.returncode != 0)
 
 
-STAGES = {"static": static, "unit": unit, "conformance": conformance, "differential": differential, "asan": asan, "fuzz": fuzz}
+STAGES = {"static": static, "unit": unit, "conformance": conformance, "differential": differential, "corpus": corpus, "asan": asan, "fuzz": fuzz}
 
 
 def main():
