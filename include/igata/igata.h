@@ -325,6 +325,18 @@ typedef struct ig_save_options {
 /* Writes the model; a failed write leaves no file behind. */
 IG_API ig_status ig_model_save(ig_model *model, const char *path, const ig_save_options *options, ig_error *err);
 
+typedef struct ig_convert_options {
+    size_t struct_size;
+    int64_t opset;      /* version of ai.onnx [the model's] */
+    int64_t ml_opset;   /* version of ai.onnx.ml [the model's] */
+    int64_t ir_version; /* [the model's, raised where the opset asks for it] */
+} ig_convert_options;
+
+/* A new model (to be freed) for other opset versions, up or down; models of other formats are lowered to ONNX. IG_E_UNSUPPORTED
+ * names every operator that can't be converted, with its place and the reason. The model itself stays as it is; content is
+ * shared. */
+IG_API ig_status ig_model_convert(ig_model **converted, ig_model *model, const ig_convert_options *options, ig_error *err);
+
 typedef struct ig_print_options {
     size_t struct_size;
     bool short_constants; /* constants of more than 8 elements are shown as "...", which can't be read back */

@@ -6,12 +6,6 @@
 void ig_check_model(ig_check *c);
 void ig_check_opsets(ig_check *c);
 
-/* Which IR version came with an opset version of ai.onnx (onnx/docs/Versioning.md, table of releases). */
-static const struct {
-    int64_t opset, ir;
-} pairs[] = {{28, 14}, {26, 13}, {25, 13}, {24, 12}, {23, 11}, {21, 10}, {19, 9},
-             {15, 8},  {12, 7},  {11, 6},  {10, 5},  {9, 4},   {1, 3}};
-
 static void check_metadata(ig_check *c, const ig_props *props, const char *where) {
     ig_arena scratch;
     ig_map seen;
@@ -76,13 +70,9 @@ void ig_check_opsets(ig_check *c) {
     }
     check_imports(c, &m->opsets, "model");
     int64_t opset = ig_graph_opset(m->graph, NULL);
-    for (size_t i = 0; i < IG_COUNT_OF(pairs); i++) {
-        if (opset < pairs[i].opset) continue;
-        if (m->ir_version >= 3 && m->ir_version < pairs[i].ir) {
-            ig_report_add(c, IG_NOTE, "ir-version", "model", "", "opset %lld came with IR version %lld, the model says %lld",
-                          (long long)opset, (long long)pairs[i].ir, (long long)m->ir_version);
-        }
-        break;
+    if (opset && m->ir_version >= 3 && m->ir_version < ig_ir_of_opset(opset)) {
+        ig_report_add(c, IG_NOTE, "ir-version", "model", "", "opset %lld came with IR version %lld, the model says %lld",
+                      (long long)opset, (long long)ig_ir_of_opset(opset), (long long)m->ir_version);
     }
     for (size_t i = 0; i < m->functions.n; i++) {
         char name[200], where[240];

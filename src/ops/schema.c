@@ -64,6 +64,15 @@ const ig_schema *ig_schema_newest(const char *domain, const char *name) {
     return strcmp(s->name, name) == 0 && strcmp(s->domain, domain) == 0 ? s : NULL;
 }
 
+int64_t ig_ir_of_opset(int64_t opset) {
+    static const struct {
+        uint8_t opset, ir;
+    } pairs[] = {{28, 14}, {25, 13}, {24, 12}, {23, 11}, {21, 10}, {19, 9}, {15, 8}, {12, 7}, {11, 6}, {10, 5}, {9, 4}};
+    for (size_t i = 0; i < IG_COUNT_OF(pairs); i++)
+        if (opset >= pairs[i].opset) return pairs[i].ir;
+    return 3;
+}
+
 int64_t ig_domain_newest(const char *domain) {
     domain = ig_domain_canonical(domain);
     for (size_t i = 0; i < IG_COUNT_OF(domains); i++) {

@@ -57,6 +57,8 @@ extern const size_t ig_schema_count;
 const ig_schema *ig_schema_find(const char *domain, const char *name, int64_t opset);
 /* Any version of it, the newest: to say "came with opset 20". NULL: no such operator. */
 const ig_schema *ig_schema_newest(const char *domain, const char *name);
+/* The IR version that came with an opset version of ai.onnx, or before it (onnx/docs/Versioning.md, table of releases). */
+int64_t ig_ir_of_opset(int64_t opset);
 /* Newest opset version of a domain that the tables know; 0: unknown domain. */
 int64_t ig_domain_newest(const char *domain);
 const ig_schema_attr *ig_schema_attr_find(const ig_schema *schema, const char *name);

@@ -1,6 +1,7 @@
 /* Writing models: the whole message is made first, of pointers into the model, then measured, then streamed. */
 #include "formats/onnx/encode.h"
 #include "formats/onnx/format.h"
+#include "ops/schema.h"
 
 /* ---- nodes ---- */
 
@@ -245,23 +246,14 @@ static ig_status make_training(ig_onnx_writer *w, const ig_training *t, ig_pb_he
     return ig_onnx_make_props(w, &t->update_binding, &pb->update_binding);
 }
 
-/* The lowest IR version that came with an opset of ai.onnx, for models made here (onnx's table of releases). */
-static int64_t default_ir_version(const ig_model *m) {
-    static const uint8_t newest_opset[] = {
-        [3] = 8, [4] = 9, [5] = 10, [6] = 11, [7] = 14, [8] = 18, [9] = 20, [10] = 22, [11] = 23, [12] = 24, [13] = 27};
-    int64_t opset = ig_graph_opset(m->graph, NULL);
-    for (size_t ir = 3; ir < IG_COUNT_OF(newest_opset); ir++)
-        if (opset <= newest_opset[ir]) return (int64_t)ir;
-    return IG_COUNT_OF(newest_opset);
-}
-
 ig_status ig_onnx_make_model(ig_onnx_writer *w, ig_onnx_model *pb) {
     const ig_model *m = w->model;
     bool ours = m->format != &ig_format_onnx;
     const ig_graph *g = m->graph;
     *pb = (ig_onnx_model){0};
     pb->has_ir_version = m->ir_version_given || m->ir_version || ours;
-    pb->ir_version = !m->ir_version_given && !m->ir_version && ours ? default_ir_version(m) : m->ir_version;
+    pb->ir_version =
+        !m->ir_version_given && !m->ir_version && ours ? ig_ir_of_opset(ig_graph_opset(m->graph, NULL)) : m->ir_version;
     pb->has_model_version = m->model_version_given || m->model_version;
     pb->model_version = m->model_version;
     pb->producer_name = m->producer_name;

@@ -31,6 +31,7 @@ typedef struct hot {
     const ig_tensor *indices;
     size_t size, inner;
     int64_t depth;
+    bool from_end; /* negative indices count */
 } hot;
 
 /* Items are indices; each sets one place of `depth`, all others stay off. */
@@ -38,7 +39,7 @@ static void set_on(void *arg, size_t begin, size_t end) {
     const hot *h = arg;
     for (size_t i = begin; i < end; i++) {
         int64_t index = ig_load_as_i64(h->indices->dtype, h->indices->data, i);
-        if (index < 0 && index >= -h->depth) index += h->depth;
+        if (index < 0 && h->from_end && index >= -h->depth) index += h->depth;
         if (index < 0 || index >= h->depth) continue;
         size_t place = (i / h->inner * (size_t)h->depth + (size_t)index) * h->inner + i % h->inner;
         memcpy(h->to + place * h->size, h->values + h->size, h->size);
@@ -54,7 +55,7 @@ static ig_status run_one_hot(ig_call *c) {
     IG_TRY(ig_call_axis(c, ig_attr_int(c->node, "axis"), y->rank, &axis));
     IG_TRY(ig_cells_in(c, c->in[2], &values));
     IG_TRY(ig_cells_out(c, y, &to));
-    hot h = {to.data, values.data, x, to.size, 1, y->dims[axis]};
+    hot h = {to.data, values.data, x, to.size, 1, y->dims[axis], c->node->schema->since >= 11};
     for (int k = axis + 1; k < y->rank; k++) h.inner *= (size_t)y->dims[k];
     ig_copy_fill(c->threads, to.count, to.size, to.data, values.data);
     if (to.count) ig_parallel(c->threads, x->count, 1 << 12, set_on, &h);
