@@ -185,7 +185,13 @@ ig_status ig_infer_call(ig_infer_frame *f, ig_step_types *s) {
     ig_engine *e = f->e;
     ig_function *function = s->node->function;
     const ig_graph *body = function->body;
-    if (!body || e->n_nodes > e->budget || under_way(f, function)) return IG_OK; /* recursion is a finding of the check */
+    if (!body || e->n_nodes > e->budget) return IG_OK;
+    if (under_way(f, function)) {
+        if (e->options->tolerant) return IG_OK;
+        ig_fail(e->err, IG_E_INPUT, "function '%.80s' calls itself", ig_name_text(function->name));
+        ig_error_hint(e->err, "functions can't be recursive; use Loop");
+        return IG_E_INPUT;
+    }
     ig_engine_function *known = function_of(e, function);
     if (!known) return ig_oom(e->err);
     for (const call_result *r = known->results; r; r = r->next) {

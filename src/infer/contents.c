@@ -77,6 +77,25 @@ static bool small(const ig_type *t) {
     return ig_dims_count(t->rank, dims, &count) && ig_dtype_size(t->dtype, count, &bytes) && bytes <= MAX_BYTES;
 }
 
+/* Whether a sum, difference or product of int64 passes its range. It wraps when it is run, but no shape comes of it. */
+static bool overflows(const ig_node *node, const ig_tensor *const *data) {
+    static const char *const names[] = {"Add", "Sub", "Mul"};
+    size_t op = 0;
+    while (op < 3 && !ig_node_is(node, "", names[op])) op++;
+    if (op == 3 || node->n_in != 2 || data[0]->dtype != IG_I64 || data[1]->dtype != IG_I64) return false;
+    size_t na = data[0]->count, nb = data[1]->count, n = ig_max_size(na, nb);
+    if ((na != n && na != 1) || (nb != n && nb != 1)) return false;
+    for (size_t i = 0; i < n; i++) {
+        int64_t a = ig_load_as_i64(IG_I64, data[0]->data, na == 1 ? 0 : i),
+                b = ig_load_as_i64(IG_I64, data[1]->data, nb == 1 ? 0 : i);
+        if (op == 0   ? __builtin_add_overflow(a, b, &a)
+            : op == 1 ? __builtin_sub_overflow(a, b, &a)
+                      : __builtin_mul_overflow(a, b, &a))
+            return true;
+    }
+    return false;
+}
+
 ig_status ig_infer_evaluate(ig_infer_frame *f, ig_step_types *s, const ig_op *op) {
     const ig_node *node = s->node;
     if (node->n_out == 1 && (s->out_data[0] = of_constant_node(f, node))) return IG_OK;
@@ -88,6 +107,8 @@ ig_status ig_infer_evaluate(ig_infer_frame *f, ig_step_types *s, const ig_op *op
     for (uint32_t i = 0; i < node->n_out; i++)
         if (node->out[i] && !small(s->out[i])) return IG_OK;
     ig_engine *e = f->e;
+    if (e->options->strict && overflows(node, s->data))
+        return ig_infer_report(e, IG_ERROR, "overflow", node->graph, node, "", "", "%.80s passes the range of int64", node->op);
     ig_tensor **out = IG_NEW_ARRAY(&e->arena, ig_tensor *, node->n_out);
     if (!out) return ig_oom(e->err);
     ig_status status = ig_node_evaluate(op, node, e->model->context, s->data, out, MAX_BYTES, &e->why);

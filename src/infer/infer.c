@@ -110,9 +110,20 @@ static ig_status infer_body(ig_infer *c, ig_graph *body, const ig_type *const *i
     return IG_OK;
 }
 
+static const char *missing_attribute(const ig_node *node) {
+    for (size_t i = 0; i < node->schema->n_attrs; i++)
+        if (node->schema->attrs[i].required && !ig_attr_given(node, node->schema->attrs[i].name))
+            return node->schema->attrs[i].name;
+    return NULL;
+}
+
 static ig_status infer_operator(ig_infer_frame *f, ig_step_types *s) {
     ig_engine *e = f->e;
     char problem[200];
+    const char *lacks = e->options->strict ? missing_attribute(s->node) : NULL; /* as below */
+    if (lacks)
+        return ig_infer_report(e, IG_ERROR, "attribute", s->node->graph, s->node, "", "", "%.80s lacks the attribute '%s'",
+                               s->node->op, lacks);
     if (!ig_node_arity(s->node, problem, sizeof problem)) {
         if (!e->options->strict) return IG_OK; /* the check reports it with its hint */
         return ig_infer_report(e, IG_ERROR, "arity", s->node->graph, s->node, "", "", "%.80s %s", s->node->op, problem);
@@ -181,6 +192,9 @@ static ig_status infer_node(ig_infer_frame *f, const ig_node *original) {
     for (uint32_t i = 0; i < s.node->n_in; i++) {
         const ig_value *v = s.node->in[i];
         if (!v) continue;
+        if (v->constant && v->constant->bad && e->options->strict)
+            return ig_infer_report(e, IG_ERROR, "tensor", original->graph, original, "", "",
+                                   "the initializer '%.80s' is malformed", ig_name_text(v->name));
         s.in[i] = v->constant && v->constant->sparse ? dense(e, f->types[v->slot]) : f->types[v->slot];
         s.data[i] = ig_infer_content(f, v);
         s.ints[i] = f->ints[v->slot];

@@ -219,7 +219,7 @@ static ig_status find_work(facts *f, ig_model *model, ig_error *err) {
     if (m->functions.n) status = ig_pass_run(ig_pass_find("inline-functions"), m, NULL, err);
     if (status == IG_OK && !fix_inputs(m, &dims, &n_dims)) status = ig_oom(err);
     if (status == IG_OK) status = ig_graph_sort(m->graph, err);
-    const ig_infer_options options = {.fixed_defaults = true, .dims = dims, .n_dims = n_dims};
+    const ig_infer_options options = {.fixed_defaults = true, .tolerant = true, .dims = dims, .n_dims = n_dims};
     if (status == IG_OK) status = ig_model_infer(m, &options, err);
     if (status == IG_OK) status = ig_graph_each(m->graph, add_work, &s);
     if (status == IG_OK) info->activation_bytes = peak_activations(m->graph, &s.known);

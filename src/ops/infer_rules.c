@@ -183,3 +183,18 @@ ig_status ig_infer_axis(ig_infer *c, int64_t axis, int rank, bool past_end, int 
     *out = (int)(axis < 0 ? axis + end : axis);
     return IG_OK;
 }
+
+ig_status ig_infer_rank(ig_infer *c, size_t i, int rank) {
+    ig_shape s;
+    if (!ig_infer_has(c, i) || !ig_infer_shape(c, i, &s) || s.rank == rank) return IG_OK;
+    const ig_formal *formal = c->node->schema ? ig_schema_input(c->node->schema, i) : NULL;
+    return ig_infer_fail(c, "input %zu '%.80s' has rank %d, not %d", i, formal ? formal->name : "", s.rank, rank);
+}
+
+ig_status ig_infer_join(ig_infer *c, const char *what, ig_dim said, ig_dim *known) {
+    char a[100], b[100];
+    if (ig_dim_merge(*known, said, known)) return IG_OK;
+    ig_dim_text(*known, a, sizeof a);
+    ig_dim_text(said, b, sizeof b);
+    return ig_infer_fail(c, "the inputs have different %s: %s and %s", what, a, b);
+}

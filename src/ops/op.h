@@ -69,6 +69,10 @@ ig_status ig_infer_broadcast_bool(ig_infer *c); /* the same with dtype bool */
 bool ig_infer_broadcast_shape(ig_infer *c, size_t first, size_t last, ig_shape *shape, ig_status *status);
 /* An axis attribute or input in [-rank, rank) (or one more when `past_end`), made non-negative; an error when it isn't. */
 ig_status ig_infer_axis(ig_infer *c, int64_t axis, int rank, bool past_end, int *out);
+/* Fails when input i is known to have another rank. */
+ig_status ig_infer_rank(ig_infer *c, size_t i, int rank);
+/* Joins what several inputs say of one size ("batch sizes") in *known; an error when they contradict each other. */
+ig_status ig_infer_join(ig_infer *c, const char *what, ig_dim said, ig_dim *known);
 
 /* ------------------------------------------------------------------------------------------------------------- kernels */
 

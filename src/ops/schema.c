@@ -196,7 +196,8 @@ bool ig_node_arity(const ig_node *node, char *problem, size_t size) {
     if (!count_fits("output", node->n_out, s->min_out, s->max_out, problem, size)) return false;
     for (size_t i = 0; i < n_in; i++) {
         const ig_formal *f = ig_schema_input(s, i);
-        if (node->in[i] || !f || f->option != IG_SINGLE) continue;
+        if (node->in[i] || !f || f->option == IG_OPTIONAL || ig_schema_is_custom(s))
+            continue; /* variadic ones aren't optional */
         snprintf(problem, size, "lacks input %zu '%s'", i, f->name);
         return false;
     }

@@ -93,6 +93,7 @@ static ig_status infer_form(ig_infer *c, ig_dtype mask, bool bits) {
 
 /* The mask had the data's type until opset 10. */
 static ig_status infer_dropout(ig_infer *c) {
+    for (size_t i = 1; i < c->n_in && c->syms && c->node->schema->since >= 12; i++) IG_TRY(ig_infer_rank(c, i, 0));
     return infer_form(c, c->node->schema->since < 10 ? ig_infer_dtype(c, 0) : IG_BOOL, false);
 }
 static ig_status infer_mask(ig_infer *c) { return infer_form(c, IG_BOOL, false); }

@@ -35,25 +35,64 @@ static ig_status set_y(ig_infer *c, const part *q, const part *v, int rank) {
     return ig_infer_set(c, 0, ig_infer_dtype(c, 0), rank < 0 ? NULL : &y);
 }
 
+static ig_status join_both(ig_infer *c, const char *what, ig_dim *a, ig_dim *b) {
+    IG_TRY(ig_infer_join(c, what, *b, a));
+    *b = *a;
+    return IG_OK;
+}
+
+/* Keys or values of before have the batch, heads and size of those of now. */
+static ig_status join_past(ig_infer *c, size_t i, const char *name, part *now, ig_dim *length) {
+    ig_shape s;
+    if (!ig_infer_has(c, i) || !ig_infer_shape(c, i, &s)) return IG_OK;
+    if (s.rank != 4) return ig_infer_fail(c, "%s has rank %d, not 4", name, s.rank);
+    IG_TRY(ig_infer_join(c, "batch sizes", s.dims[0], &now->batch));
+    IG_TRY(ig_infer_join(c, "numbers of heads", s.dims[1], &now->heads));
+    IG_TRY(ig_infer_join(c, "lengths of the past", s.dims[2], length));
+    return ig_infer_join(c, "sizes of heads", s.dims[3], &now->size);
+}
+
+/* What goes together, and what the attributes may say. */
+static ig_status check_use(ig_infer *c, int q_rank) {
+    static const char *const windows[] = {"left_window_size", "right_window_size"};
+    const ig_node *n = c->node;
+    bool window = ig_schema_attr_find(n->schema, windows[0]) != NULL;
+    for (int i = 0; window && i < 2; i++)
+        if (ig_attr_int(n, windows[i]) < -1) return ig_infer_fail(c, "attribute %s is below -1", windows[i]);
+    if (ig_infer_has(c, 4) != ig_infer_has(c, 5)) return ig_infer_fail(c, "past_key and past_value go together");
+    bool key = c->n_out > 1 && n->out[1], value = c->n_out > 2 && n->out[2];
+    if (window && key != value) return ig_infer_fail(c, "present_key and present_value go together");
+    if (ig_infer_has(c, 6) && (ig_infer_has(c, 4) || (window && key)))
+        return ig_infer_fail(c, "nonpad_kv_seqlen can't go with past or present keys");
+    if (window && q_rank == 4 && (ig_attr_given(n, "q_num_heads") || ig_attr_given(n, "kv_num_heads")))
+        return ig_infer_fail(c, "inputs of rank 4 say how many heads there are: the attributes must not");
+    return IG_OK;
+}
+
 static ig_status infer(ig_infer *c) {
     int64_t q_heads = ig_attr_int(c->node, "q_num_heads"), kv_heads = ig_attr_int(c->node, "kv_num_heads");
     part q, k, v;
     bool has_q, has_k, has_v;
+    ig_dim past = ig_dim_unknown();
     IG_TRY(part_of(c, 0, q_heads, &q, &has_q));
     IG_TRY(part_of(c, 1, kv_heads, &k, &has_k));
     IG_TRY(part_of(c, 2, kv_heads, &v, &has_v));
     ig_shape s;
-    if (ig_dim_differ(q.size, k.size)) return ig_infer_fail(c, "heads of Q and K have different sizes");
-    if (ig_dim_differ(k.rows, v.rows)) return ig_infer_fail(c, "K and V have different lengths");
-    if (ig_dim_differ(k.heads, v.heads)) return ig_infer_fail(c, "K and V have different numbers of heads");
+    IG_TRY(join_past(c, 4, "past_key", &k, &past));
+    IG_TRY(join_past(c, 5, "past_value", &v, &past));
+    IG_TRY(ig_infer_join(c, "sizes of heads", k.size, &q.size));
+    IG_TRY(join_both(c, "batch sizes", &k.batch, &v.batch));
+    IG_TRY(join_both(c, "lengths", &k.rows, &v.rows));
+    IG_TRY(join_both(c, "numbers of heads", &k.heads, &v.heads));
+    IG_TRY(join_both(c, "batch sizes", &q.batch, &k.batch));
+    v.batch = k.batch, k.size = q.size;
     if (ig_dim_known(q.heads) && ig_dim_known(k.heads) && (k.heads.value < 1 || q.heads.value % k.heads.value))
         return ig_infer_fail(c, "%lld heads of Q can't share %lld heads of K", (long long)q.heads.value,
                              (long long)k.heads.value);
     int rank = has_q && ig_infer_shape(c, 0, &s) ? s.rank : IG_UNRANKED;
+    IG_TRY(check_use(c, rank));
     IG_TRY(set_y(c, &q, &v, rank));
-    ig_dim total = k.rows;
-    if (ig_infer_has(c, 4))
-        total = ig_infer_shape(c, 4, &s) && s.rank == 4 ? ig_dim_add(c->syms, total, s.dims[2]) : ig_dim_unknown();
+    ig_dim total = ig_infer_has(c, 4) ? ig_dim_add(c->syms, k.rows, past) : k.rows;
     ig_shape key = {.rank = 4, .dims = {k.batch, k.heads, total, k.size}},
              value = {.rank = 4, .dims = {v.batch, v.heads, total, v.size}};
     ig_shape scores = {.rank = 4, .dims = {q.batch, q.heads, q.rows, total}};

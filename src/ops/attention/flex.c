@@ -23,19 +23,19 @@ static ig_status infer_graph(ig_infer *c, const char *attr, const ig_type *score
 static ig_status infer(ig_infer *c) {
     ig_shape q, k, v;
     ig_dtype dtype = ig_infer_dtype(c, 0);
+    for (size_t i = 0; i < 3; i++) IG_TRY(ig_infer_rank(c, i, 4));
     bool has_q = ig_infer_shape(c, 0, &q), has_k = ig_infer_shape(c, 1, &k), has_v = ig_infer_shape(c, 2, &v);
-    if ((has_q && q.rank != 4) || (has_k && k.rank != 4) || (has_v && v.rank != 4))
-        return ig_infer_fail(c, "Q, K and V should have rank 4");
-    if (has_q && has_k && ig_dim_differ(q.dims[3], k.dims[3])) return ig_infer_fail(c, "heads of Q and K have different sizes");
-    if (has_k && has_v && (ig_dim_differ(k.dims[1], v.dims[1]) || ig_dim_differ(k.dims[2], v.dims[2])))
-        return ig_infer_fail(c, "K and V have different heads or lengths");
-    if (has_q && has_k && ig_dim_known(q.dims[1]) && ig_dim_known(k.dims[1]) &&
-        (k.dims[1].value < 1 || q.dims[1].value % k.dims[1].value))
-        return ig_infer_fail(c, "%lld heads of Q can't share %lld heads of K", (long long)q.dims[1].value,
-                             (long long)k.dims[1].value);
-    ig_shape scores = {.rank = 4};
-    for (int i = 0; i < 3; i++) scores.dims[i] = has_q ? q.dims[i] : ig_dim_unknown();
-    scores.dims[3] = has_k ? k.dims[2] : ig_dim_unknown();
+    ig_dim none = ig_dim_unknown(), batch = has_q ? q.dims[0] : none, size = has_q ? q.dims[3] : none;
+    ig_dim heads = has_k ? k.dims[1] : none, keys = has_k ? k.dims[2] : none, q_heads = has_q ? q.dims[1] : none;
+    if (has_k) IG_TRY(ig_infer_join(c, "batch sizes", k.dims[0], &batch));
+    if (has_k) IG_TRY(ig_infer_join(c, "sizes of heads", k.dims[3], &size));
+    if (has_v) IG_TRY(ig_infer_join(c, "batch sizes", v.dims[0], &batch));
+    if (has_v) IG_TRY(ig_infer_join(c, "numbers of heads", v.dims[1], &heads));
+    if (has_v) IG_TRY(ig_infer_join(c, "lengths", v.dims[2], &keys));
+    if (ig_dim_known(q_heads) && ig_dim_known(heads) && (heads.value < 1 || q_heads.value % heads.value))
+        return ig_infer_fail(c, "%lld heads of Q can't share %lld heads of K", (long long)q_heads.value,
+                             (long long)heads.value);
+    ig_shape scores = {.rank = 4, .dims = {batch, q_heads, has_q ? q.dims[2] : none, keys}};
     const ig_type *type = ig_type_tensor(c->arena, dtype ? precision_of(c->node, dtype) : IG_UNDEFINED, &scores);
     if (!type) return ig_oom(c->err);
     IG_TRY(infer_graph(c, "score_mod", type));

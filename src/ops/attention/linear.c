@@ -15,24 +15,93 @@ static bool heads_of(const ig_node *node, int64_t *q, int64_t *kv) {
     return *q % *kv == 0 || (node->schema->domain[0] && *kv % *q == 0); /* onnxruntime shares queries, too */
 }
 
+/* Which of decay and update rate the rule wants, and that they are there. */
+static ig_status check_rule(ig_infer *c) {
+    ig_str rule = ig_attr_str(c->node, "update_rule");
+    bool gated = ig_str_is(rule, "gated") || ig_str_is(rule, "gated_delta");
+    bool delta = ig_str_is(rule, "delta") || ig_str_is(rule, "gated_delta");
+    if (!gated && !delta && !ig_str_is(rule, "linear"))
+        return ig_infer_fail(c, "update_rule '%.*s' is not known: it may be linear, gated, delta or gated_delta",
+                             (int)ig_min_size(rule.n, 40), rule.s);
+    if (gated && !ig_infer_has(c, DECAY))
+        return ig_infer_fail(c, "update_rule '%.*s' needs the input decay", (int)rule.n, rule.s);
+    if (delta && !ig_infer_has(c, BETA))
+        return ig_infer_fail(c, "update_rule '%.*s' needs the input beta", (int)rule.n, rule.s);
+    return IG_OK;
+}
+
+/* What heads side by side say of the size of one. */
+static ig_status head_size(ig_infer *c, const char *what, ig_dim packed, int64_t heads, ig_dim *size) {
+    if (ig_dim_known(packed) && packed.value % heads)
+        return ig_infer_fail(c, "%lld elements of %s are not those of %lld heads", (long long)packed.value, what,
+                             (long long)heads);
+    *size = ig_dim_floor_div(c->syms, packed, ig_dim_of(heads));
+    return IG_OK;
+}
+
+typedef struct sizes {
+    ig_dim batch, rows, size, v_size;
+} sizes;
+
+static ig_status join_packed(ig_infer *c, size_t i, const char *name, int64_t heads, sizes *z, ig_dim *size) {
+    ig_shape s;
+    ig_dim own = ig_dim_unknown();
+    if (!ig_infer_has(c, i) || !ig_infer_shape(c, i, &s)) return IG_OK;
+    if (s.rank != 3) return ig_infer_fail(c, "%s has rank %d, not 3", name, s.rank);
+    IG_TRY(ig_infer_join(c, "batch sizes", s.dims[0], &z->batch));
+    IG_TRY(ig_infer_join(c, "lengths", s.dims[1], &z->rows));
+    if (!size) return IG_OK;
+    IG_TRY(head_size(c, name, s.dims[2], heads, &own));
+    return ig_infer_join(c, "sizes of heads", own, size);
+}
+
+static ig_status join_past(ig_infer *c, int64_t heads, sizes *z) {
+    ig_shape s;
+    ig_dim own = ig_dim_of(heads);
+    if (!ig_infer_has(c, PAST) || !ig_infer_shape(c, PAST, &s)) return IG_OK;
+    if (s.rank != 4) return ig_infer_fail(c, "past_state has rank %d, not 4", s.rank);
+    IG_TRY(ig_infer_join(c, "batch sizes", s.dims[0], &z->batch));
+    IG_TRY(ig_infer_join(c, "numbers of heads", s.dims[1], &own));
+    IG_TRY(ig_infer_join(c, "sizes of heads", s.dims[2], &z->size));
+    return ig_infer_join(c, "sizes of heads", s.dims[3], &z->v_size);
+}
+
+/* decay is for each head or for each element of a key, beta for each head or for all. */
+static ig_status check_rates(ig_infer *c, int64_t heads, const sizes *z) {
+    ig_shape s;
+    if (ig_infer_has(c, DECAY) && ig_infer_shape(c, DECAY, &s) && ig_dim_known(s.dims[2]) && !ig_dim_is(s.dims[2], heads) &&
+        ig_dim_differ(s.dims[2], ig_dim_mul(c->syms, ig_dim_of(heads), z->size)))
+        return ig_infer_fail(c, "decay has %lld entries, neither one for each of %lld heads nor one for each element of keys",
+                             (long long)s.dims[2].value, (long long)heads);
+    if (ig_infer_has(c, BETA) && ig_infer_shape(c, BETA, &s) && ig_dim_known(s.dims[2]) && !ig_dim_is(s.dims[2], heads) &&
+        !ig_dim_is(s.dims[2], 1))
+        return ig_infer_fail(c, "beta has %lld entries, not 1 or one for each of %lld heads", (long long)s.dims[2].value,
+                             (long long)heads);
+    return IG_OK;
+}
+
 static ig_status infer(ig_infer *c) {
     int64_t q_heads, kv_heads;
-    ig_shape q, v, y = {.rank = 3}, state = {.rank = 4};
     if (!heads_of(c->node, &q_heads, &kv_heads))
         return ig_infer_fail(c, "%lld heads of queries can't share %lld heads of keys", (long long)q_heads,
                              (long long)kv_heads);
-    bool has_q = ig_infer_shape(c, QUERY, &q), has_v = ig_infer_shape(c, VALUE, &v);
-    if ((has_q && q.rank != 3) || (has_v && v.rank != 3)) return ig_infer_fail(c, "query, key and value should have rank 3");
-    ig_dim size = has_v ? ig_dim_floor_div(c->syms, v.dims[2], ig_dim_of(kv_heads)) : ig_dim_unknown();
-    for (int k = 0; k < 2; k++) y.dims[k] = has_q ? q.dims[k] : ig_dim_unknown();
-    y.dims[2] = ig_dim_mul(c->syms, size, ig_dim_of(q_heads > kv_heads ? q_heads : kv_heads));
-    state.dims[0] = y.dims[0];
-    state.dims[1] = ig_dim_of(kv_heads);
-    state.dims[2] = has_q ? ig_dim_floor_div(c->syms, q.dims[2], ig_dim_of(q_heads)) : ig_dim_unknown();
-    state.dims[3] = size;
+    bool onnx = !c->node->schema->domain[0];
+    sizes z = {ig_dim_unknown(), ig_dim_unknown(), ig_dim_unknown(), ig_dim_unknown()};
+    if (onnx) IG_TRY(check_rule(c));
+    IG_TRY(join_packed(c, QUERY, "query", q_heads, &z, &z.size));
+    IG_TRY(join_packed(c, KEY, "key", kv_heads, &z, &z.size));
+    IG_TRY(join_packed(c, VALUE, "value", kv_heads, &z, &z.v_size));
+    IG_TRY(join_past(c, kv_heads, &z));
+    if (onnx) {
+        IG_TRY(join_packed(c, DECAY, "decay", 1, &z, NULL));
+        IG_TRY(join_packed(c, BETA, "beta", 1, &z, NULL));
+        IG_TRY(check_rates(c, kv_heads, &z));
+    }
+    ig_shape y = {.rank = 3, .dims = {z.batch, z.rows}}, state = {.rank = 4, .dims = {z.batch, ig_dim_of(kv_heads), z.size}};
+    y.dims[2] = ig_dim_mul(c->syms, z.v_size, ig_dim_of(q_heads > kv_heads ? q_heads : kv_heads));
+    state.dims[3] = z.v_size;
     ig_dtype dtype = ig_infer_dtype(c, QUERY), of_state = ig_infer_has(c, PAST) ? ig_infer_dtype(c, PAST) : dtype;
     IG_TRY(ig_infer_set(c, 0, dtype, &y));
-    if (c->n_in > PAST && c->in[PAST]) return ig_infer_set_type(c, 1, c->in[PAST]);
     return ig_infer_set(c, 1, of_state, &state);
 }
 

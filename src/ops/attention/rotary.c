@@ -11,6 +11,9 @@ static ig_status infer(ig_infer *c) {
     ig_shape x;
     if (ig_infer_shape(c, 0, &x) && x.rank != 3 && x.rank != 4)
         return ig_infer_fail(c, "the input has rank %d, not 3 or 4", x.rank);
+    bool onnx = !c->node->schema->domain[0] && c->syms;
+    if (onnx && ig_infer_shape(c, 0, &x) && x.rank == 3 && ig_attr_int(c->node, "num_heads") < 1)
+        return ig_infer_fail(c, "inputs of rank 3 need the attribute num_heads");
     return ig_infer_same(c);
 }
 

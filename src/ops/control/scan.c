@@ -83,6 +83,17 @@ static ig_status set_output(scan_types *s, size_t o, const ig_type *element) {
     return ig_infer_set_type(c, o, t);
 }
 
+/* A state keeps its shape, the specification demands it: what is known before or after the body holds for both. */
+static ig_status keep_shape(ig_infer *c, const ig_type *before, const ig_type *after, const ig_type **t) {
+    bool tensors = before && after && before->kind == IG_KIND_TENSOR && after->kind == IG_KIND_TENSOR;
+    if (!tensors || before->rank < 0 || before->rank != after->rank || before->rank > IG_MAX_RANK) return IG_OK;
+    ig_shape shape = {.rank = before->rank};
+    for (int k = 0; k < shape.rank; k++)
+        if (!ig_dim_merge(before->dims[k], after->dims[k], &shape.dims[k])) shape.dims[k] = ig_dim_unknown();
+    *t = ig_type_tensor(c->arena, after->dtype, &shape);
+    return *t ? IG_OK : ig_oom(c->err);
+}
+
 static ig_status infer(ig_infer *c) {
     ig_graph *body = ig_attr_graph(c->node, "body");
     scan_types s = {.c = c, .first = first_value(c->node), .batch = ig_dim_unknown(), .length = ig_dim_unknown()};
@@ -102,10 +113,11 @@ static ig_status infer(ig_infer *c) {
     for (size_t i = 0; i < n_values; i++) IG_TRY(element_type(&s, i, i >= s.n_states, &in[i]));
     IG_TRY(c->body(c, body, in, n_values, &out, &n));
     if (n != c->n_out) return ig_infer_fail(c, "the body gives %zu values, the node has %zu outputs", n, c->n_out);
-    for (size_t o = 0; o < n; o++) { /* a state keeps its shape: the specification demands it */
+    for (size_t o = 0; o < n; o++) {
         const ig_type *t = out[o];
         if (o < s.n_states && in[o] && !ig_type_join(c->arena, in[o], out[o], &t))
             return ig_infer_fail(c, "state %zu has another type after the body than before", o);
+        if (o < s.n_states) IG_TRY(keep_shape(c, in[o], out[o], &t));
         IG_TRY(set_output(&s, o, t ? t : out[o]));
     }
     return IG_OK;

@@ -43,6 +43,8 @@ void ig_fill(ig_threads *threads, ig_tensor *t, const void *value) {
 static ig_status shape_from(ig_infer *c, size_t i, ig_shape *shape) {
     ig_ints dims;
     shape->rank = IG_UNRANKED;
+    ig_shape own;
+    if (ig_infer_shape(c, i, &own) && own.rank != 1) return ig_infer_fail(c, "the wanted shape has rank %d, not 1", own.rank);
     if (!ig_infer_ints(c, i, &dims)) return IG_OK;
     if (dims.n > IG_MAX_RANK) return ig_infer_fail(c, "input %zu asks for %zu dims, the limit is %d", i, dims.n, IG_MAX_RANK);
     for (size_t d = 0; d < dims.n; d++) {

@@ -13,7 +13,7 @@ static ig_status infer_arg(ig_infer *c) {
     IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, false, &axis));
     for (int k = 0; k < x.rank; k++) {
         if (k != axis) y.dims[y.rank++] = x.dims[k];
-        if (k == axis && ig_attr_int(c->node, "keepdims")) y.dims[y.rank++] = ig_dim_of(1);
+        if (k == axis && ig_attr_int(c->node, "keepdims") == 1) y.dims[y.rank++] = ig_dim_of(1);
     }
     return ig_infer_set(c, 0, IG_I64, &y);
 }

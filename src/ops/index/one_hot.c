@@ -8,6 +8,10 @@ static ig_status infer_one_hot(ig_infer *c) {
     ig_shape x, y = {.rank = 0};
     int64_t depth;
     int axis;
+    ig_shape values;
+    IG_TRY(ig_infer_rank(c, 2, 1));
+    if (ig_infer_shape(c, 2, &values) && ig_dim_differ(values.dims[0], ig_dim_of(2)))
+        return ig_infer_fail(c, "values should hold two elements, what is off and what is on");
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, ig_infer_dtype(c, 2), NULL);
     if (x.rank == IG_MAX_RANK) return ig_infer_fail(c, "the result would pass rank %d", IG_MAX_RANK);
     IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank + 1, false, &axis));

@@ -6,6 +6,7 @@
 static ig_status infer_tensor_scatter(ig_infer *c) {
     ig_shape x, update;
     int axis;
+    IG_TRY(ig_infer_rank(c, 2, 1));
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_same(c);
     IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, false, &axis));
     if (axis == 0) return ig_infer_fail(c, "axis 0 is the batch");

@@ -252,14 +252,39 @@ static ig_status run_both(ig_call *c) {
 
 static ig_status infer_both(ig_infer *c) {
     ig_shape shape;
+    size_t n_ints, n_strings;
+    ig_attr_ints(c->node, "cats_int64s", &n_ints);
+    ig_attr_strs(c->node, "cats_strings", &n_strings);
+    if (c->syms && c->node->schema->name[0] == 'C' && (n_ints != n_strings || n_ints == 0))
+        return ig_infer_fail(c, "cats_int64s has %zu entries, cats_strings has %zu", n_ints, n_strings);
     ig_dtype from = ig_infer_dtype(c, 0);
     bool known = ig_infer_shape(c, 0, &shape);
     ig_dtype to = from == IG_STRING ? IG_I64 : from == IG_I64 ? IG_STRING : IG_UNDEFINED;
     return to ? ig_infer_set(c, 0, to, known ? &shape : NULL) : IG_OK;
 }
 
+/* Exactly one list of keys and one of values; their lengths. */
+static ig_status check_lists(ig_infer *c, const char *prefix, size_t *length) {
+    static const char *const ends[] = {"strings", "int64s", "floats", "tensor"};
+    int n = 0;
+    for (size_t i = 0; i < IG_COUNT_OF(ends); i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s_%s", prefix, ends[i]);
+        if (!ig_attr_given(c->node, name)) continue;
+        const ig_attr *a = ig_attr_find(c->node, name);
+        *length = a && a->kind != IG_ATTR_TENSOR ? a->n : *length;
+        n++;
+    }
+    return n == 1 ? IG_OK : ig_infer_fail(c, "%d attributes %s_* are given, not one", n, prefix);
+}
+
 static ig_status infer_2(ig_infer *c) {
     ig_shape shape;
+    size_t n_keys = SIZE_MAX, n_values = SIZE_MAX;
+    if (c->syms) IG_TRY(check_lists(c, "keys", &n_keys));
+    if (c->syms) IG_TRY(check_lists(c, "values", &n_values));
+    if (n_keys != n_values && n_keys != SIZE_MAX && n_values != SIZE_MAX)
+        return ig_infer_fail(c, "%zu keys, but %zu values", n_keys, n_values);
     ig_dtype from = list_dtype(c->node, "keys"), to = list_dtype(c->node, "values"), given = ig_infer_dtype(c, 0);
     if (from && given && from != given)
         return ig_infer_fail(c, "the keys are of type %s, the input is %s", ig_dtype_name(from), ig_dtype_name(given));

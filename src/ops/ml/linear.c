@@ -43,6 +43,7 @@ static ig_status infer_classifier(ig_infer *c) {
     ig_labels labels = ig_labels_of(c->node, "classlabels_strings", "classlabels_ints");
     ig_dim rows = ig_dim_unknown();
     size_t n_intercepts, n = score_count(c->node, &labels, &n_intercepts);
+    IG_TRY(ig_ml_check_rank(c, 1));
     ig_ml_rows(c, &rows);
     IG_TRY(ig_ml_set_rows(c, 0, labels.strings ? IG_STRING : IG_I64, rows));
     return ig_ml_set_matrix(c, 1, IG_F32, rows, (int64_t)n);

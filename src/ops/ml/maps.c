@@ -149,6 +149,7 @@ static ig_status infer_zip(ig_infer *c) {
     ig_labels labels = ig_labels_of(c->node, "classlabels_strings", "classlabels_int64s");
     if (ig_attr_given(c->node, "classlabels_strings") == ig_attr_given(c->node, "classlabels_int64s"))
         return ig_infer_fail(c, "exactly one of classlabels_strings and classlabels_int64s must be given");
+    IG_TRY(ig_ml_check_rank(c, 1));
     const ig_shape scalar = {.rank = 0};
     const ig_type *value = ig_type_tensor(c->arena, IG_F32, &scalar);
     const ig_type *map = value ? ig_type_of_kind(c->arena, IG_KIND_MAP, labels.strings ? IG_STRING : IG_I64, value) : NULL;

@@ -32,6 +32,12 @@ bool ig_ml_rows(ig_infer *c, ig_dim *rows) {
     return true;
 }
 
+ig_status ig_ml_check_rank(ig_infer *c, int least) {
+    ig_shape x;
+    if (!c->syms || !ig_infer_shape(c, 0, &x) || (x.rank >= least && x.rank <= 2)) return IG_OK;
+    return ig_infer_fail(c, "the input has rank %d, %s wanted", x.rank, least == 2 ? "2 is" : "1 or 2 are");
+}
+
 ig_status ig_ml_set_rows(ig_infer *c, size_t o, ig_dtype dtype, ig_dim rows) {
     ig_shape shape = {.rank = 1};
     shape.dims[0] = rows;

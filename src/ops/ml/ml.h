@@ -33,6 +33,8 @@ float ig_dot(const float *a, const float *b, size_t n);
 
 /* Shape of outputs of classifiers and regressors: rows of input 0. False when unknown. */
 bool ig_ml_rows(ig_infer *c, ig_dim *rows);
+/* Fails for a model whose input 0 has a rank outside [least, 2]. */
+ig_status ig_ml_check_rank(ig_infer *c, int least);
 ig_status ig_ml_set_rows(ig_infer *c, size_t o, ig_dtype dtype, ig_dim rows);
 ig_status ig_ml_set_matrix(ig_infer *c, size_t o, ig_dtype dtype, ig_dim rows, int64_t columns);
 

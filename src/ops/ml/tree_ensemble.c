@@ -309,6 +309,8 @@ static ig_status infer_classifier(ig_infer *c) {
     ig_dim rows = ig_dim_unknown();
     if (ig_attr_given(c->node, "classlabels_strings") && ig_attr_given(c->node, "classlabels_int64s"))
         return ig_infer_fail(c, "only one of classlabels_strings and classlabels_int64s can be given");
+    if (c->syms && !labels.n) return ig_infer_fail(c, "neither classlabels_strings nor classlabels_int64s is given");
+    IG_TRY(ig_ml_check_rank(c, 2));
     ig_ml_rows(c, &rows);
     IG_TRY(ig_ml_set_rows(c, 0, labels.strings ? IG_STRING : IG_I64, rows));
     return ig_ml_set_matrix(c, 1, IG_F32, rows, (int64_t)labels.n);
@@ -316,6 +318,7 @@ static ig_status infer_classifier(ig_infer *c) {
 
 static ig_status infer_regressor(ig_infer *c) {
     ig_dim rows = ig_dim_unknown();
+    IG_TRY(ig_ml_check_rank(c, 2));
     ig_ml_rows(c, &rows);
     return ig_ml_set_matrix(c, 0, IG_F32, rows, ig_attr_int(c->node, "n_targets"));
 }
@@ -345,6 +348,7 @@ static ig_status infer_5(ig_infer *c) {
     static const char *const tensors[] = {"nodes_splits", "leaf_weights", "membership_values"};
     ig_dtype dtype = ig_infer_dtype(c, 0);
     ig_dim rows = ig_dim_unknown();
+    IG_TRY(ig_ml_check_rank(c, 2));
     IG_TRY(check_lengths(c));
     for (size_t i = 0; i < IG_COUNT_OF(tensors); i++) {
         const ig_const *t = ig_attr_const(c->node, tensors[i]);

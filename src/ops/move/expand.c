@@ -8,6 +8,7 @@
 static ig_status infer_expand(ig_infer *c) {
     ig_ints shape;
     ig_shape x, y;
+    if (c->syms) IG_TRY(ig_infer_rank(c, 1, 1));
     if (!ig_infer_ints(c, 1, &shape)) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), NULL);
     bool have = ig_infer_shape(c, 0, &x);
     if (!have || shape.n > IG_MAX_RANK) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), NULL);

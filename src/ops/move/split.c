@@ -66,6 +66,9 @@ static ig_status infer_split(ig_infer *c) {
     ig_shape x;
     ig_status status;
     int axis;
+    bool parts = ig_schema_attr_find(c->node->schema, "num_outputs") != NULL;
+    if (parts && c->syms && ig_infer_has(c, 1) == ig_attr_given(c->node, "num_outputs"))
+        return ig_infer_fail(c, "either the input split or the attribute num_outputs is needed, and not both");
     if (!ig_infer_shape(c, 0, &x)) {
         for (size_t i = 0; i < c->n_out; i++) IG_TRY(ig_infer_set(c, i, ig_infer_dtype(c, 0), NULL));
         return IG_OK;

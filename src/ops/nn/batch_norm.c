@@ -18,6 +18,9 @@ static bool spatial(const ig_node *node) { return node->schema->since >= 9 || ig
 static ig_status infer(ig_infer *c) {
     ig_shape x, channel = {.rank = 1, .dims = {ig_dim_unknown()}};
     bool known = ig_infer_shape(c, 0, &x), one = spatial(c->node);
+    bool modes = ig_schema_attr_find(c->node->schema, "training_mode") != NULL;
+    if (modes && c->syms && c->n_out != (ig_attr_int(c->node, "training_mode") ? 3 : 1))
+        return ig_infer_fail(c, "there are %zu outputs: while training 3 are due, otherwise 1", c->n_out);
     if (known && x.rank == 0) return ig_infer_fail(c, "a scalar can't be normalized");
     if (known && one) channel.dims[0] = x.rank > 1 ? x.dims[1] : ig_dim_of(1);
     for (size_t i = 1; i < 5; i++) {

@@ -3,15 +3,34 @@
 #include "ops/nn/reals.h"
 
 static ig_status infer(ig_infer *c) {
-    ig_shape x, w, state = {.rank = 3};
-    bool has_x = ig_infer_shape(c, 0, &x), has_w = ig_infer_shape(c, 1, &w);
-    if ((has_x && x.rank != 3) || (has_w && w.rank != 3)) return ig_infer_fail(c, "input and weight should have rank 3");
-    if (has_x && has_w && ig_dim_differ(x.dims[1], w.dims[0]))
-        return ig_infer_fail(c, "the weight has another number of channels than the input");
-    for (int k = 0; k < 2; k++) state.dims[k] = has_x ? x.dims[k] : ig_dim_unknown();
-    state.dims[2] = has_w ? ig_dim_sub(c->syms, w.dims[2], ig_dim_of(1)) : ig_dim_unknown();
-    if (ig_dim_known(state.dims[2]) && state.dims[2].value < 0) return ig_infer_fail(c, "the weight is empty");
-    IG_TRY(ig_infer_same(c));
+    ig_shape x, w, state;
+    ig_dim batch = ig_dim_unknown(), channels = batch, before = batch;
+    ig_str name = ig_attr_str(c->node, "activation");
+    bool plain = (name.n == 0 && !c->syms) || ig_str_is(name, "none");
+    if (!plain && !ig_str_is(name, "silu") && !ig_str_is(name, "swish"))
+        return ig_infer_fail(c, "activation '%.*s' is not known: it may be none, silu or swish", (int)ig_min_size(name.n, 40),
+                             name.s);
+    IG_TRY(ig_infer_rank(c, 0, 3));
+    IG_TRY(ig_infer_rank(c, 1, 3));
+    IG_TRY(ig_infer_rank(c, 2, 1));
+    IG_TRY(ig_infer_rank(c, 3, 3));
+    bool has_x = ig_infer_shape(c, 0, &x);
+    if (has_x) batch = x.dims[0], channels = x.dims[1];
+    if (ig_infer_shape(c, 1, &w)) {
+        IG_TRY(ig_infer_join(c, "numbers of channels", w.dims[0], &channels));
+        if (ig_dim_differ(w.dims[1], ig_dim_of(1))) return ig_infer_fail(c, "the weight should be channels x 1 x taps");
+        before = ig_dim_sub(c->syms, w.dims[2], ig_dim_of(1));
+        if (ig_dim_known(before) && before.value < 0) return ig_infer_fail(c, "the weight is empty");
+    }
+    if (ig_infer_has(c, 2) && ig_infer_shape(c, 2, &w)) IG_TRY(ig_infer_join(c, "numbers of channels", w.dims[0], &channels));
+    if (ig_infer_has(c, 3) && ig_infer_shape(c, 3, &w)) {
+        IG_TRY(ig_infer_join(c, "batch sizes", w.dims[0], &batch));
+        IG_TRY(ig_infer_join(c, "numbers of channels", w.dims[1], &channels));
+        IG_TRY(ig_infer_join(c, "lengths of the state", w.dims[2], &before));
+    }
+    x = (ig_shape){.rank = 3, .dims = {batch, channels, has_x ? x.dims[2] : ig_dim_unknown()}};
+    state = (ig_shape){.rank = 3, .dims = {batch, channels, before}};
+    IG_TRY(ig_infer_set(c, 0, ig_infer_dtype(c, 0), &x));
     return ig_infer_set(c, 1, ig_infer_dtype(c, 0), &state);
 }
 

@@ -9,7 +9,9 @@ static ig_status infer(ig_infer *c) {
     ig_shape x, out;
     ig_ints image, block;
     bool has_x = ig_infer_shape(c, 0, &x), has_image = ig_infer_ints(c, 1, &image), has_block = ig_infer_ints(c, 2, &block);
-    if (has_x && x.rank != 3) return ig_infer_fail(c, "the input has rank %d, not 3", x.rank);
+    IG_TRY(ig_infer_rank(c, 0, 3));
+    IG_TRY(ig_infer_rank(c, 1, 1));
+    IG_TRY(ig_infer_rank(c, 2, 1));
     if (has_image && has_block && image.n != block.n)
         return ig_infer_fail(c, "image_shape and block_shape have different lengths");
     if (!has_image && !has_block) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), NULL);
@@ -17,7 +19,8 @@ static ig_status infer(ig_infer *c) {
     if (n < 1 || n > IG_MAX_RANK - 2) return ig_infer_fail(c, "an image of %zu dims", n);
     out.rank = (int)n + 2;
     out.dims[0] = has_x ? x.dims[0] : ig_dim_unknown();
-    ig_dim taps = has_block ? ig_dim_product(c->syms, block.values, n) : ig_dim_unknown();
+    ig_dim taps = ig_dim_of(1);
+    for (size_t k = 0; k < n; k++) IG_TRY(ig_infer_times(c, taps, has_block ? block.values[k] : ig_dim_unknown(), &taps));
     for (size_t k = 0; k < n; k++) {
         out.dims[k + 2] = has_image ? image.values[k] : ig_dim_unknown();
         if (ig_dim_known(out.dims[k + 2]) && out.dims[k + 2].value < 0)

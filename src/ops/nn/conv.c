@@ -49,6 +49,8 @@ ig_status ig_conv_infer(ig_infer *c, size_t x_index, size_t w_index, ig_dtype dt
     char why[200];
     ig_window_rule rule;
     if (!ig_window_rule_of(&rule, c->node, rank - 2, kernel, why, sizeof why)) return ig_infer_fail(c, "%s", why);
+    for (int k = 0; k < rank - 2 && c->syms; k++) /* the kernels could do it, but the specification forbids it */
+        if (rule.begin[k] < 0 || rule.end[k] < 0) return ig_infer_fail(c, "attribute pads has an entry below 0");
     out.rank = rank;
     out.dims[0] = has_x ? x.dims[0] : ig_dim_unknown();
     out.dims[1] = has_w ? w.dims[0] : ig_dim_unknown();

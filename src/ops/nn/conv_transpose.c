@@ -78,12 +78,15 @@ static ig_status infer(ig_infer *c) {
     if (!ig_window_rule_of(&rule, c->node, rank - 2, kernel, why, sizeof why) ||
         !read_extra(c->node, rank - 2, &e, why, sizeof why))
         return ig_infer_fail(c, "%s", why);
+    for (int k = 0; k < rank - 2 && c->syms; k++)
+        if (rule.begin[k] < 0 || rule.end[k] < 0) return ig_infer_fail(c, "attribute pads has an entry below 0");
     ig_ints pads = {0};
     bool dynamic = is_ms(c->node) && ig_infer_has(c, 2),
          has_pads = dynamic && ig_infer_ints(c, 2, &pads) && pads.n == 2 * (size_t)(rank - 2);
     out.rank = rank;
     out.dims[0] = has_x ? x.dims[0] : ig_dim_unknown();
-    out.dims[1] = has_w ? ig_dim_mul(c->syms, w.dims[1], ig_dim_of(group)) : ig_dim_unknown();
+    out.dims[1] = ig_dim_unknown();
+    if (has_w) IG_TRY(ig_infer_times(c, w.dims[1], ig_dim_of(group), &out.dims[1]));
     for (int k = 0; k < rank - 2; k++) {
         out.dims[k + 2] = has_x || e.has_output ? output_dim(c->syms, &rule, &e, k, has_x ? x.dims[k + 2] : ig_dim_unknown())
                                                 : ig_dim_unknown();

@@ -35,6 +35,7 @@ static ig_status infer(ig_infer *c) {
                              rank - 2);
     y.rank = rank;
     y.dims[0] = has_x ? x.dims[0] : grid.dims[0];
+    if (has_x && has_grid) IG_TRY(ig_infer_join(c, "batch sizes", grid.dims[0], &y.dims[0]));
     y.dims[1] = has_x ? x.dims[1] : ig_dim_unknown();
     for (int k = 2; k < rank; k++) y.dims[k] = has_grid ? grid.dims[k - 1] : ig_dim_unknown();
     return ig_infer_set(c, 0, ig_infer_dtype(c, 0), &y);
@@ -233,7 +234,8 @@ static ig_status infer_affine(ig_infer *c) {
     ig_ints size;
     ig_dtype dtype = ig_infer_dtype(c, 0);
     bool has_theta = ig_infer_shape(c, 0, &theta), has_size = ig_infer_ints(c, 1, &size);
-    if (has_theta && theta.rank != 3) return ig_infer_fail(c, "theta has rank %d, not 3", theta.rank);
+    IG_TRY(ig_infer_rank(c, 0, 3));
+    IG_TRY(ig_infer_rank(c, 1, 1));
     if (has_size && size.n != 4 && size.n != 5) return ig_infer_fail(c, "size has %zu entries, not 4 or 5", size.n);
     if (!has_size) return ig_infer_set(c, 0, dtype, NULL);
     int dims = (int)size.n - 2;

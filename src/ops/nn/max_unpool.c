@@ -21,6 +21,10 @@ static ig_status infer(ig_infer *c) {
     ig_dtype dtype = ig_infer_dtype(c, 0);
     bool known = ig_infer_shape(c, 0, &x);
     if (known && x.rank < 3) return ig_infer_fail(c, "the input has rank %d: images, channels and space are needed", x.rank);
+    ig_shape index;
+    IG_TRY(ig_infer_rank(c, 2, 1));
+    if (ig_infer_shape(c, 1, &index) && (index.rank < 3 || (known && index.rank != x.rank)))
+        return ig_infer_fail(c, "the indices have rank %d, not that of the input", index.rank);
     if (known && !ig_window_rule_of(&rule, c->node, x.rank - 2, NULL, why, sizeof why)) return ig_infer_fail(c, "%s", why);
     if (ig_infer_has(c, 2)) {
         if (!ig_infer_ints(c, 2, &want)) return ig_infer_set(c, 0, dtype, NULL);

@@ -86,8 +86,11 @@ static size_t read_scales(const ig_node *node, const ig_tensor *t, float *out, s
 
 static ig_dim scaled(ig_syms *syms, ig_dim in, float scale) {
     if (ig_dim_known(in)) {
+        /* In float, as onnxruntime does, where a float can hold the result. */
         float v = floorf((float)in.value * scale);
-        return v >= 0 && v < 0x1p62f ? ig_dim_of((int64_t)v) : ig_dim_unknown();
+        if (in.value < 1 << 23 && v < 0x1p23f) return v >= 0 ? ig_dim_of((int64_t)v) : ig_dim_unknown();
+        double exact = floor((double)in.value * (double)scale);
+        return exact >= 0 && exact < 0x1p62 ? ig_dim_of((int64_t)exact) : ig_dim_unknown();
     }
     if (scale == floorf(scale) && scale < 0x1p31f) return ig_dim_mul(syms, in, ig_dim_of((int64_t)scale));
     float part = 1 / scale;
@@ -181,6 +184,8 @@ static ig_status infer(ig_infer *c) {
     int roi, scales, sizes;
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, dtype, NULL);
     ig_resample_inputs(c->node, &roi, &scales, &sizes);
+    if (c->syms && sizes >= 0 && !ig_infer_has(c, (size_t)scales) && !ig_infer_has(c, (size_t)sizes))
+        return ig_infer_fail(c, "neither scales nor sizes are given");
     const ig_tensor *ts = scales >= 0 && c->data && (size_t)scales < c->n_in ? c->data[scales] : NULL;
     const ig_tensor *tr = roi >= 0 && c->data && (size_t)roi < c->n_in ? c->data[roi] : NULL;
     if (ts && ts->count == 0 && sizes >= 0) ts = NULL;

@@ -47,7 +47,7 @@ static ig_status set_reduced(ig_infer *c, ig_dtype dtype, size_t input) {
     uint32_t mask;
     ig_status status;
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, dtype, NULL);
-    bool keep = ig_attr_int(c->node, "keepdims") != 0;
+    bool keep = ig_attr_int(c->node, "keepdims") == 1;
     if (!reduced_dims(c, x.rank, input, &mask, &status)) {
         if (status != IG_OK || !keep) return status != IG_OK ? status : ig_infer_set(c, 0, dtype, NULL);
         for (int k = 0; k < x.rank; k++) x.dims[k] = ig_dim_unknown();

@@ -4,6 +4,7 @@
 
 static ig_status infer_optional(ig_infer *c) {
     const ig_type *of = ig_infer_has(c, 0) ? c->in[0] : ig_attr_type(c->node, "type");
+    if (!of && !ig_infer_has(c, 0)) return ig_infer_fail(c, "neither an input nor the attribute type is given");
     if (!of) return IG_OK;
     const ig_type *type = ig_type_of_kind(c->arena, IG_KIND_OPTIONAL, IG_UNDEFINED, of);
     return type ? ig_infer_set_type(c, 0, type) : ig_oom(c->err);

@@ -125,8 +125,10 @@ const ig_op ig_op_split_to_sequence = {
 static ig_status infer_concat(ig_infer *c) {
     const ig_type *of = ig_infer_element(c, 0);
     ig_shape x = ig_type_shape(of), y = {.rank = 0};
-    bool stack = ig_attr_int(c->node, "new_axis") != 0;
+    int64_t new_axis = ig_attr_int(c->node, "new_axis");
+    bool stack = new_axis != 0;
     int axis;
+    if (c->syms && new_axis != 0 && new_axis != 1) return ig_infer_fail(c, "attribute new_axis is neither 0 nor 1");
     if (x.rank < 0) return ig_infer_set(c, 0, of ? of->dtype : IG_UNDEFINED, NULL);
     if (stack && x.rank == IG_MAX_RANK) return ig_infer_fail(c, "the result would pass rank %d", IG_MAX_RANK);
     IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, stack, &axis));

@@ -16,6 +16,7 @@ static ig_status set_view(ig_infer *c, const ig_shape *shape) {
 static ig_status infer_reshape(ig_infer *c) {
     ig_ints wanted;
     ig_shape x, y = {.rank = 0};
+    if (c->syms) IG_TRY(ig_infer_rank(c, 1, 1));
     ig_known known = ig_infer_list(c, "shape", 1, &wanted);
     if (known != IG_IS_KNOWN) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), NULL);
     if (wanted.n > IG_MAX_RANK) return ig_infer_fail(c, "a shape of %zu dims; at most %d are supported", wanted.n, IG_MAX_RANK);
@@ -66,9 +67,9 @@ static ig_status infer_flatten(ig_infer *c) {
     ig_shape x, y = {.rank = 2, .dims = {ig_dim_unknown(), ig_dim_unknown()}};
     int axis;
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), &y);
-    int64_t given = ig_attr_int(c->node, "axis");
-    if (given < -(int64_t)x.rank || given > x.rank)
-        return ig_infer_fail(c, "axis %lld is outside [%d, %d] of an input of rank %d", (long long)given, -x.rank, x.rank,
+    int64_t given = ig_attr_int(c->node, "axis"), least = c->node->schema->since < 11 && c->syms ? 0 : -(int64_t)x.rank;
+    if (given < least || given > x.rank)
+        return ig_infer_fail(c, "axis %lld is outside [%d, %d] of an input of rank %d", (long long)given, (int)least, x.rank,
                              x.rank);
     axis = (int)(given < 0 ? given + x.rank : given);
     y.dims[0] = ig_dim_product(c->syms, x.dims, (size_t)axis);

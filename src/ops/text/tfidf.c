@@ -34,7 +34,7 @@ static ig_status infer_tfidf(ig_infer *c) {
     int64_t columns = count_columns(c->node);
     if (columns == 0) return ig_infer_fail(c, "ngram_indexes has no or negative or too large entries");
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, IG_F32, NULL);
-    if (x.rank > 2) return ig_infer_fail(c, "the input has rank %d, [C] or [N, C] is wanted", x.rank);
+    if (x.rank > 2 || x.rank == 0) return ig_infer_fail(c, "the input has rank %d, [C] or [N, C] is wanted", x.rank);
     if (x.rank == 2) y.dims[y.rank++] = x.dims[0];
     y.dims[y.rank++] = ig_dim_of(columns);
     return ig_infer_set(c, 0, IG_F32, &y);
