@@ -143,7 +143,6 @@ def compare(model, strict=True, data_prop=True):
     if not answer and not refused:
         return None
     want = types_of(answer) if answer else {}
-    if os.environ.get("KEEP"): onnx.save(model, "/tmp/last.onnx")
     try:
         got = types_of(igata_infer(model, strict, data_prop))
     except igata.Failure as e:

@@ -86,6 +86,7 @@ static ig_status set_output(scan_types *s, size_t o, const ig_type *element) {
 /* A state keeps its shape, the specification demands it: what is known before or after the body holds for both. */
 static ig_status keep_shape(ig_infer *c, const ig_type *before, const ig_type *after, const ig_type **t) {
     bool tensors = before && after && before->kind == IG_KIND_TENSOR && after->kind == IG_KIND_TENSOR;
+    if (tensors && before->rank < 0) *t = after;
     if (!tensors || before->rank < 0 || before->rank != after->rank || before->rank > IG_MAX_RANK) return IG_OK;
     ig_shape shape = {.rank = before->rank};
     for (int k = 0; k < shape.rank; k++)

@@ -9,6 +9,8 @@ static ig_status infer_tensor_scatter(ig_infer *c) {
     IG_TRY(ig_infer_rank(c, 2, 1));
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_same(c);
     IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "axis"), x.rank, false, &axis));
+    if (ig_infer_has(c, 2) && ig_infer_shape(c, 2, &update) && x.rank && ig_dim_differ(update.dims[0], x.dims[0]))
+        return ig_infer_fail(c, "there isn't one index for each of the batch");
     if (axis == 0) return ig_infer_fail(c, "axis 0 is the batch");
     if (ig_infer_shape(c, 1, &update)) {
         if (update.rank != x.rank) return ig_infer_fail(c, "the update has rank %d, the cache %d", update.rank, x.rank);

@@ -17,6 +17,13 @@ static ig_status infer(ig_infer *c) {
     if (!has_image && !has_block) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), NULL);
     size_t n = has_image ? image.n : block.n;
     if (n < 1 || n > IG_MAX_RANK - 2) return ig_infer_fail(c, "an image of %zu dims", n);
+    int64_t kernel[IG_MAX_RANK];
+    ig_window_rule rule;
+    char why[200];
+    for (size_t k = 0; k < n; k++)
+        kernel[k] = has_block && ig_dim_known(block.values[k]) && block.values[k].value < INT32_MAX ? block.values[k].value
+                                                                                                    : IG_UNKNOWN;
+    if (!ig_window_rule_of(&rule, c->node, (int)n, kernel, why, sizeof why)) return ig_infer_fail(c, "%s", why);
     out.rank = (int)n + 2;
     out.dims[0] = has_x ? x.dims[0] : ig_dim_unknown();
     ig_dim taps = ig_dim_of(1);

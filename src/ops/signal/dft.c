@@ -17,7 +17,7 @@ static bool axis_of(int64_t axis, int rank, int *out) {
 
 static ig_status infer_dft(ig_infer *c) {
     ig_shape x;
-    int64_t axis = c->node->schema->since < 20 ? ig_attr_int(c->node, "axis") : -2, n;
+    int64_t axis = c->node->schema->since < 20 ? ig_attr_int(c->node, "axis") : -2;
     ig_dft_kind kind = kind_of(c->node);
     int k;
     if (!ig_infer_shape(c, 0, &x)) return ig_infer_set(c, 0, ig_infer_dtype(c, 0), NULL);
@@ -25,17 +25,21 @@ static ig_status infer_dft(ig_infer *c) {
     ig_dim parts = x.dims[x.rank - 1];
     if (ig_dim_known(parts) && parts.value != 1 && parts.value != 2)
         return ig_infer_fail(c, "the last dim of the signal is %lld, neither 1 nor 2", (long long)parts.value);
+    if (c->syms && ig_dim_is(parts, kind == IG_DFT_HALF ? 2 : kind == IG_DFT_FROM_HALF ? 1 : 0))
+        return ig_infer_fail(c, "one side of a transform is for real signals, and its inverse for complex ones");
     x.dims[x.rank - 1] = ig_dim_of(kind == IG_DFT_FROM_HALF ? 1 : 2);
-    if (ig_infer_has(c, 2) && !ig_infer_int(c, 2, &axis)) {
-        for (int i = 0; i < x.rank - 1; i++) x.dims[i] = ig_dim_unknown();
+    if (ig_infer_has(c, 2) && !ig_infer_int(c, 2, &axis)) { /* a whole transform without a new length keeps all dims */
+        bool keeps = !ig_infer_has(c, 1) && (kind == IG_DFT_WHOLE || kind == IG_DFT_INVERSE);
+        for (int i = 0; i < x.rank - 1 && !keeps; i++) x.dims[i] = ig_dim_unknown();
         return ig_infer_set(c, 0, ig_infer_dtype(c, 0), &x);
     }
     if (!axis_of(axis, x.rank, &k))
         return ig_infer_fail(c, "axis %lld is none that a signal of rank %d can be transformed along", (long long)axis, x.rank);
     ig_dim length = x.dims[k];
     if (ig_infer_has(c, 1)) {
-        length = ig_infer_int(c, 1, &n) ? ig_dim_of(n) : ig_dim_unknown();
-        if (ig_dim_known(length) && n < 1) return ig_infer_fail(c, "dft_length is %lld", (long long)n);
+        ig_ints given;
+        length = ig_infer_ints(c, 1, &given) && given.n == 1 ? given.values[0] : ig_dim_unknown();
+        if (ig_dim_known(length) && length.value < 1) return ig_infer_fail(c, "dft_length is %lld", (long long)length.value);
     } else if (kind == IG_DFT_FROM_HALF) {
         length = ig_dim_mul(c->syms, ig_dim_of(2), ig_dim_sub(c->syms, length, ig_dim_of(1)));
         if (ig_dim_known(length) && length.value < 1) return ig_infer_fail(c, "half a transform of one number has no length");

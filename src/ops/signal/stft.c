@@ -20,9 +20,14 @@ static ig_status infer(ig_infer *c) {
     if (known && x.rank != 3) return ig_infer_fail(c, "the signal has rank %d, not 3", x.rank);
     ig_dim window = ig_infer_shape(c, WINDOW, &w) && w.rank == 1 ? w.dims[0] : ig_dim_unknown();
     ig_dim length = ig_infer_has(c, WINDOW) ? window : known ? x.dims[1] : ig_dim_unknown();
+    if (c->syms) IG_TRY(ig_infer_rank(c, WINDOW, 1));
+    if (c->syms && known && ig_dim_is(x.dims[2], 2) && ig_attr_int(c->node, "onesided"))
+        return ig_infer_fail(c, "one side of a transform is for real signals");
     if (ig_infer_has(c, LENGTH)) {
-        length = ig_infer_int(c, LENGTH, &v) ? ig_dim_of(v) : ig_dim_unknown();
+        ig_ints given;
+        length = ig_infer_ints(c, LENGTH, &given) && given.n == 1 ? given.values[0] : ig_dim_unknown();
         IG_TRY(check(c, length, window));
+        ig_dim_merge(length, window, &length);
     }
     y.dims[0] = known ? x.dims[0] : ig_dim_unknown();
     y.dims[1] = ig_dim_unknown();
