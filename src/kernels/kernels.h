@@ -8,6 +8,7 @@
 #include "kernels/gemm/tile.h"
 #include "kernels/igemm/tile.h"
 #include "kernels/loops/loops.h"
+#include "kernels/nbits/tile.h"
 
 typedef struct ig_kernels {
 #define IG_KERNEL(type, kernel, ...) const type *kernel;

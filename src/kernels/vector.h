@@ -62,6 +62,29 @@ IG_INLINE vi vi_add_dot(vi sum, vi a, vi b) {
 #endif
 }
 
+/* 16 floats to choose from, and for each lane the one that its lowest 4 bits name. */
+typedef vf vf_table;
+IG_INLINE vf_table vf_table_load(const float *p) { return vf_load(p); }
+IG_INLINE vf vf_lookup(const vf_table *t, vi i) { return _mm512_permutexvar_ps(i, *t); }
+IG_INLINE vf vf_from_int(vi x) { return _mm512_cvtepi32_ps(x); }
+IG_INLINE vi vi_set(int x) { return _mm512_set1_epi32(x); }
+IG_INLINE vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+IG_INLINE vi vi_shift_right(vi x, int n) { return (vi)((uint32_t __attribute__((vector_size(64))))x >> n); }
+/* The four bytes at p in every lane. */
+IG_INLINE vi vi_set_quad(const int8_t *p) {
+    int32_t quad;
+    memcpy(&quad, p, sizeof quad);
+    return _mm512_set1_epi32(quad);
+}
+/* Adds the products of four bytes, those of a without sign, to each lane. Without VNNI two such products must fit 16 bits. */
+IG_INLINE vi vi_add_dot_bytes(vi sum, vi a, vi b) {
+#if defined(__AVX512VNNI__)
+    return _mm512_dpbusd_epi32(sum, a, b);
+#else
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)));
+#endif
+}
+
 #elif defined(__AVX2__)
 
 enum { VF_LANES = 8 };
@@ -107,6 +130,27 @@ IG_INLINE vi vi_set_pair(const int16_t *p) {
     return _mm256_set1_epi32(pair);
 }
 IG_INLINE vi vi_add_dot(vi sum, vi a, vi b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
+
+typedef struct vf_table {
+    vf low, high;
+} vf_table;
+IG_INLINE vf_table vf_table_load(const float *p) { return (vf_table){vf_load(p), vf_load(p + 8)}; }
+IG_INLINE vf vf_lookup(const vf_table *t, vi i) {
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(t->low, i), _mm256_permutevar8x32_ps(t->high, i),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)));
+}
+IG_INLINE vf vf_from_int(vi x) { return _mm256_cvtepi32_ps(x); }
+IG_INLINE vi vi_set(int x) { return _mm256_set1_epi32(x); }
+IG_INLINE vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+IG_INLINE vi vi_shift_right(vi x, int n) { return (vi)((uint32_t __attribute__((vector_size(32))))x >> n); }
+IG_INLINE vi vi_set_quad(const int8_t *p) {
+    int32_t quad;
+    memcpy(&quad, p, sizeof quad);
+    return _mm256_set1_epi32(quad);
+}
+IG_INLINE vi vi_add_dot_bytes(vi sum, vi a, vi b) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
+}
 
 #else
 #error "this file needs the flags of an instruction set; see cmake/isa.cmake"
