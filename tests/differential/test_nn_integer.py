@@ -111,3 +111,40 @@ def test_conv(seed, op):
         attrs["channels_last"] = 1
         inputs[0] = np.ascontiguousarray(np.moveaxis(x, 1, -1))
     one("QLinearConv", inputs, attrs, opset=10, domain=MS if op == "ms" else "", constant=(3, 4, 5), atol=1)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("last", [0, 1])
+def test_quantized_pools(dtype, last):
+    rng = np.random.default_rng(1)
+    for shape, attrs in [
+        ((2, 3, 9), {"kernel_shape": [3], "strides": [2]}),
+        ((1, 5, 7, 8), {"kernel_shape": [3, 2], "pads": [1, 0, 1, 1]}),
+        ((1, 5, 7, 8), {"kernel_shape": [3, 2], "pads": [1, 0, 1, 1], "count_include_pad": 1, "strides": [2, 3]}),
+        ((1, 2, 4, 5, 6), {"kernel_shape": [2, 2, 2], "ceil_mode": 1, "strides": [2, 2, 1]}),
+        ((1, 4, 5, 5), {"kernel_shape": [40, 40], "pads": [20, 20, 20, 20], "strides": [5, 5]}),
+    ]:
+        x = ints(rng, dtype, *shape)
+        if last:
+            x = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+        inputs = [x, scales(rng), ints(rng, dtype), scales(rng), ints(rng, dtype)]
+        attrs["channels_last"] = last
+        if len(shape) < 5:  # onnxruntime refuses 3 dims of space
+            one("QLinearAveragePool", inputs, attrs, domain="com.microsoft", atol=1)
+        one("QLinearGlobalAveragePool", inputs, {"channels_last": last}, domain="com.microsoft", atol=1, threads=2)
+        if last:
+            del attrs["channels_last"]
+            attrs.pop("count_include_pad", None)
+            one("NhwcMaxPool", [x], attrs, domain="com.microsoft")
+
+
+def test_windows_far_larger_than_the_input():
+    """As exporters write adaptive pools; taps that never touch the input cost nothing."""
+    rng = np.random.default_rng(1)
+    x = floats(rng, 1, 64, 7, 7)
+    attrs = {"kernel_shape": [1280, 1280], "pads": [640, 640, 640, 640], "strides": [900, 900]}
+    want = np.full((1, 64, 1, 1), 1, np.float32) * x.mean((2, 3), keepdims=True)
+    one("AveragePool", [x], attrs, oracle=lambda *_: [want])
+    one("MaxPool", [x], attrs, oracle=lambda *_: [x.max((2, 3), keepdims=True)])
+    attrs |= {"count_include_pad": 1, "kernel_shape": [9, 5], "pads": [4, 2, 4, 2], "strides": [1, 1]}
+    one("AveragePool", [x], attrs)

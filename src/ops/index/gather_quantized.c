@@ -1,4 +1,5 @@
-/* GatherBlockQuantized of com.microsoft: Gather from numbers that have a scale and a zero point for each block along an axis. */
+/* GatherBlockQuantized of com.microsoft: Gather from numbers that have a scale and a zero point for each block along an axis.
+ */
 #include "ops/args.h"
 #include "ops/nn/reals.h"
 
@@ -17,8 +18,8 @@ static ig_status infer(ig_infer *c) {
     IG_TRY(ig_infer_axis(c, ig_attr_int(c->node, "quantize_axis"), x.rank, false, &quantized));
     if (!ig_infer_shape(c, 1, &at)) return ig_infer_set(c, 0, dtype, NULL);
     if (x.rank + at.rank - 1 > IG_MAX_RANK) return ig_infer_fail(c, "the result would pass rank %d", IG_MAX_RANK);
-    IG_TRY(ig_infer_times(c, x.dims[x.rank - 1], ig_dim_of(8 / packed_bits(ig_infer_dtype(c, 0), c->node)),
-                          &x.dims[x.rank - 1]));
+    IG_TRY(
+        ig_infer_times(c, x.dims[x.rank - 1], ig_dim_of(8 / packed_bits(ig_infer_dtype(c, 0), c->node)), &x.dims[x.rank - 1]));
     for (int k = 0; k < axis; k++) y.dims[y.rank++] = x.dims[k];
     for (int k = 0; k < at.rank; k++) y.dims[y.rank++] = at.dims[k];
     for (int k = axis + 1; k < x.rank; k++) y.dims[y.rank++] = x.dims[k];
@@ -52,7 +53,8 @@ static float zero_at(const lookup *l, size_t scale) {
     float x;
     if (!l->zeros) return l->preset;
     if (l->bits < 8)
-        return (float)bits_at((const uint8_t *)l->zeros->data + scale / l->scale_row * l->zero_row, scale % l->scale_row, l->bits);
+        return (float)bits_at((const uint8_t *)l->zeros->data + scale / l->scale_row * l->zero_row, scale % l->scale_row,
+                              l->bits);
     ig_to_f32(l->zeros->dtype, l->zeros->data, scale, 1, &x);
     return x;
 }
@@ -94,7 +96,8 @@ static ig_status set_scales(ig_call *c, lookup *l, const ig_tensor *scales) {
     for (int k = l->rank - 1; k >= 0; k--) {
         int64_t wanted = k == l->quantized ? n / l->block + (n % l->block != 0) : l->dims[k];
         if (scales->dims[k] != wanted && !(any && k != l->quantized && scales->dims[k] == 1))
-            return ig_call_fail(c, "dim %d of the scales is %lld, must be %lld", k, (long long)scales->dims[k], (long long)wanted);
+            return ig_call_fail(c, "dim %d of the scales is %lld, must be %lld", k, (long long)scales->dims[k],
+                                (long long)wanted);
         l->scale_steps[k] = scales->dims[k] == wanted ? step : 0;
         step *= scales->dims[k];
     }

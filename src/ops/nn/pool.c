@@ -5,13 +5,26 @@
 
 #include <math.h>
 
-ig_status ig_pool_infer(ig_infer *c) {
+void ig_pool_channels_first(ig_shape *s) {
+    ig_dim channels = s->dims[s->rank - 1];
+    for (int k = s->rank - 1; k > 1; k--) s->dims[k] = s->dims[k - 1];
+    s->dims[1] = channels;
+}
+
+void ig_pool_channels_last(ig_shape *s) {
+    ig_dim channels = s->dims[1];
+    for (int k = 1; k + 1 < s->rank; k++) s->dims[k] = s->dims[k + 1];
+    s->dims[s->rank - 1] = channels;
+}
+
+ig_status ig_pool_infer_layout(ig_infer *c, bool channels_last) {
     ig_shape x, out;
     ig_dtype dtype = ig_infer_dtype(c, 0);
     size_t n = 0;
     ig_attr_ints(c->node, "kernel_shape", &n);
     bool known = ig_infer_shape(c, 0, &x);
     if (known && x.rank < 3) return ig_infer_fail(c, "the input has rank %d: images, channels and space are needed", x.rank);
+    if (known && channels_last) ig_pool_channels_first(&x);
     char why[200];
     ig_window_rule rule;
     int dims = known ? x.rank - 2 : n < IG_MAX_RANK - 2 ? (int)n : 0;
@@ -23,9 +36,12 @@ ig_status ig_pool_infer(ig_infer *c) {
         if (ig_dim_known(out.dims[k + 2]) && out.dims[k + 2].value < 0)
             return ig_infer_fail(c, "the window is larger than the padded input along dim %d", k + 2);
     }
+    if (channels_last) ig_pool_channels_last(&out);
     IG_TRY(ig_infer_set(c, 0, dtype, &out));
     return ig_infer_set(c, 1, IG_I64, &out);
 }
+
+ig_status ig_pool_infer(ig_infer *c) { return ig_pool_infer_layout(c, false); }
 
 void ig_pool_counts(const ig_window *w, int d, bool padding, int64_t *counts) {
     for (int64_t o = 0; o < w->out[d]; o++) {
@@ -42,13 +58,14 @@ typedef struct pool {
     const void *x;
     void *y;
     int64_t *indices;
-    bool column_major;
+    bool column_major, wide;
     double p;              /* of LpPool */
     const int64_t *counts; /* of AveragePool: for each dim in turn, for each place */
 } pool;
 
-/* Taps one after the other over whole rows of places, so that the inner loop runs along memory. `y` and `x` are the elements
- * that STEP brings together. */
+/* Taps one after the other over whole rows of places, so that the inner loop runs along memory; or, where windows are wider
+ * than rows of places are long, places one after the other over whole rows of taps. `y` and `x` are the elements that STEP
+ * brings together. */
 #define POOL(name, TYPE, FIRST, STEP, FINISH)                                                                                  \
     static void name(void *arg, size_t begin, size_t end) {                                                                    \
         const pool *j = arg;                                                                                                   \
@@ -60,7 +77,23 @@ typedef struct pool {
             const TYPE *plane = (const TYPE *)j->x + item * j->in;                                                             \
             TYPE *to = (TYPE *)j->y + item * j->out;                                                                           \
             for (size_t i = 0; i < j->out; i++) to[i] = FIRST;                                                                 \
-            for (size_t t = 0; t < j->taps; t++) {                                                                             \
+            for (size_t i = 0; j->wide && i < j->out; i++) {                                                                   \
+                int64_t tap[IG_MAX_RANK], at[IG_MAX_RANK], first, stop, base;                                                  \
+                ig_window_place(w->dims, w->out, i, at);                                                                       \
+                int64_t from = at[last] * w->stride[last] - w->begin[last], step = w->dilation[last];                          \
+                ig_window_inside(from, step, w->in[last], w->kernel[last], &first, &stop);                                     \
+                TYPE y = to[i];                                                                                                \
+                for (size_t t = 0; t < j->taps / (size_t)w->kernel[last]; t++) {                                               \
+                    ig_window_place(last, w->kernel, t, tap);                                                                  \
+                    if (!ig_window_row(w, at, tap, &base)) continue;                                                           \
+                    for (int64_t k = first; k < stop; k++) {                                                                   \
+                        const TYPE x = plane[base + from + k * step];                                                          \
+                        y = STEP;                                                                                              \
+                    }                                                                                                          \
+                }                                                                                                              \
+                to[i] = y;                                                                                                     \
+            }                                                                                                                  \
+            for (size_t t = 0; !j->wide && t < j->taps; t++) {                                                                 \
                 int64_t tap[IG_MAX_RANK], at[IG_MAX_RANK], first, stop;                                                        \
                 ig_window_place(w->dims, w->kernel, t, tap);                                                                   \
                 int64_t from = tap[last] * w->dilation[last] - w->begin[last], stride = w->stride[last];                       \
@@ -163,15 +196,33 @@ MAX_INDEX(max_index_f64, double)
 MAX_INDEX(max_index_u8, uint8_t)
 MAX_INDEX(max_index_i8, int8_t)
 
-/* Sizes of the call; false when there is nothing to do. */
-static ig_status pool_of_call(ig_call *c, pool *j) {
-    const ig_tensor *x = c->in[0];
-    *j = (pool){0};
-    IG_TRY(ig_window_of_call(c, &j->w, x->rank - 2, x->dims + 2, NULL));
+/* Taps that never stand on the input are left out: exporters write windows of the size of the largest picture. */
+static void clip(ig_window *w) {
+    for (int k = 0; k < w->dims; k++) {
+        if (w->out[k] < 1 || w->in[k] < 1) continue;
+        int64_t nearest = -w->begin[k], farthest = nearest + (w->out[k] - 1) * w->stride[k], first, last;
+        first = farthest >= 0 ? 0 : (-farthest + w->dilation[k] - 1) / w->dilation[k];
+        last = nearest >= w->in[k] ? -1 : (w->in[k] - 1 - nearest) / w->dilation[k];
+        if (last >= w->kernel[k]) last = w->kernel[k] - 1;
+        if (first > last) first = last = 0; /* none does; one shows that */
+        w->begin[k] -= first * w->dilation[k];
+        w->kernel[k] = last - first + 1;
+    }
+}
+
+static void pool_on(pool *j, const ig_window *w) {
+    *j = (pool){.w = *w};
+    clip(&j->w);
     j->taps = ig_window_product(&j->w, j->w.kernel);
     j->in = ig_window_product(&j->w, j->w.in);
     j->out = ig_window_product(&j->w, j->w.out);
     j->row = (size_t)j->w.out[j->w.dims - 1];
+    j->wide = j->w.kernel[j->w.dims - 1] > j->w.out[j->w.dims - 1];
+}
+
+static ig_status pool_of_call(ig_call *c, pool *j, ig_window *w) {
+    IG_TRY(ig_window_of_call(c, w, c->in[0]->rank - 2, c->in[0]->dims + 2, NULL));
+    pool_on(j, w);
     return IG_OK;
 }
 
@@ -179,6 +230,10 @@ static ig_status pool_of_call(ig_call *c, pool *j) {
 typedef struct kernels {
     ig_range_fn f32, f64, u8, i8;
 } kernels;
+
+static void run_planes(ig_call *c, pool *j, ig_range_fn fn, size_t planes) {
+    if (planes && j->out) ig_parallel(c->threads, planes, 1 + 4096 / (j->out * j->taps), fn, j);
+}
 
 static ig_status run_pool(ig_call *c, pool *j, const kernels *k) {
     ig_dtype dtype = c->in[0]->dtype;
@@ -193,8 +248,16 @@ static ig_status run_pool(ig_call *c, pool *j, const kernels *k) {
     IG_TRY(ig_real_in(c, c->in[0], type, &j->x));
     IG_TRY(ig_real_out(c, 0, type, &y));
     j->y = y;
-    ig_parallel(c->threads, planes, 1 + 4096 / (j->out * j->taps), fn, j);
+    run_planes(c, j, fn, planes);
     ig_real_done(c, 0, type, y);
+    return IG_OK;
+}
+
+ig_status ig_pool_max(ig_call *c, const ig_window *w, ig_dtype dtype, size_t planes, const void *x, void *y) {
+    pool j;
+    pool_on(&j, w);
+    j.x = x, j.y = y;
+    run_planes(c, &j, dtype == IG_U8 ? max_u8 : max_i8, planes);
     return IG_OK;
 }
 
@@ -202,7 +265,8 @@ static ig_status run_max(ig_call *c) {
     static const kernels plain = {max_f32, max_f64, max_u8, max_i8};
     static const kernels indexed = {max_index_f32, max_index_f64, max_index_u8, max_index_i8};
     pool j;
-    IG_TRY(pool_of_call(c, &j));
+    ig_window w;
+    IG_TRY(pool_of_call(c, &j, &w));
     bool index = c->n_out > 1 && c->out[1];
     if (!index) return run_pool(c, &j, &plain);
     j.indices = c->out[1]->data;
@@ -210,20 +274,36 @@ static ig_status run_max(ig_call *c) {
     return run_pool(c, &j, &indexed);
 }
 
+/* The counts are those of the whole window. */
+static ig_status set_counts(ig_call *c, pool *j, const ig_window *w, bool padding) {
+    size_t n = 0;
+    for (int d = 0; d < w->dims; d++) n += (size_t)w->out[d];
+    int64_t *counts = ig_call_scratch(c, n * sizeof *counts);
+    if (!counts) return ig_oom(c->err);
+    j->counts = counts;
+    for (int d = 0; d < w->dims; d++) {
+        ig_pool_counts(w, d, padding, counts);
+        counts += w->out[d];
+    }
+    return IG_OK;
+}
+
+ig_status ig_pool_mean(ig_call *c, const ig_window *w, bool padding, size_t planes, const float *x, float *y) {
+    pool j;
+    pool_on(&j, w);
+    j.x = x, j.y = y;
+    IG_TRY(set_counts(c, &j, w, padding));
+    run_planes(c, &j, mean_f32, planes);
+    return IG_OK;
+}
+
 static ig_status run_mean(ig_call *c) {
     static const kernels k = {mean_f32, mean_f64, NULL, NULL};
     pool j;
-    IG_TRY(pool_of_call(c, &j));
-    size_t n = 0;
-    for (int d = 0; d < j.w.dims; d++) n += (size_t)j.w.out[d];
-    int64_t *counts = ig_call_scratch(c, n * sizeof *counts);
-    if (!counts) return ig_oom(c->err);
-    j.counts = counts;
+    ig_window w;
+    IG_TRY(pool_of_call(c, &j, &w));
     bool padding = ig_schema_attr_find(c->node->schema, "count_include_pad") && ig_attr_int(c->node, "count_include_pad");
-    for (int d = 0; d < j.w.dims; d++) {
-        ig_pool_counts(&j.w, d, padding, counts);
-        counts += j.w.out[d];
-    }
+    IG_TRY(set_counts(c, &j, &w, padding));
     return run_pool(c, &j, &k);
 }
 
@@ -236,7 +316,8 @@ static ig_status run_lp(ig_call *c) {
     static const kernels any = {lp_f32, lp_f64, NULL, NULL}, one = {lp1_f32, lp1_f64, NULL, NULL},
                          two = {lp2_f32, lp2_f64, NULL, NULL};
     pool j;
-    IG_TRY(pool_of_call(c, &j));
+    ig_window w;
+    IG_TRY(pool_of_call(c, &j, &w));
     j.p = power(c->node);
     return run_pool(c, &j, j.p == 1 ? &one : j.p == 2 ? &two : &any);
 }
