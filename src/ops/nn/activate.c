@@ -1,5 +1,6 @@
 #include "ops/nn/activate.h"
 
+#include "kernels/kernels.h"
 #include "ops/loops/map.h"
 #include "ops/loops/real.h"
 
@@ -39,7 +40,7 @@ static bool same(ig_str a, const char *b) {
 bool ig_activation_of(ig_activation *a, ig_str name, int *parameters) {
     for (size_t i = 0; i < IG_COUNT_OF(names); i++) {
         if (!same(name, names[i].name)) continue;
-        *a = (ig_activation){names[i].kind, names[i].alpha, names[i].beta};
+        *a = (ig_activation){names[i].kind, names[i].alpha, names[i].beta, NULL};
         if (parameters) *parameters = names[i].parameters;
         return true;
     }
@@ -52,9 +53,11 @@ bool ig_activation_of(ig_activation *a, ig_str name, int *parameters) {
     }                                                                                                                          \
     return
 
+#define SCOPE_activate_f32 static
+#define SCOPE_ig_activate_f64
 /* A NaN passes through every one of them. */
 #define ACTIVATE(name, TYPE)                                                                                                   \
-    void name(const void *activation, TYPE *x, size_t n) {                                                                     \
+    SCOPE_##name void name(const void *activation, TYPE *x, size_t n) {                                                        \
         const ig_activation *act = activation;                                                                                 \
         const TYPE a = (TYPE)act->alpha, b = (TYPE)act->beta;                                                                  \
         switch (act->kind) {                                                                                                   \
@@ -80,16 +83,48 @@ bool ig_activation_of(ig_activation *a, ig_str name, int *parameters) {
         case IG_ACT_IDENTITY: break;                                                                                           \
         }                                                                                                                      \
     }
-ACTIVATE(ig_activate_f32, float)
+ACTIVATE(activate_f32, float)
 ACTIVATE(ig_activate_f64, double)
+
+/* Those that cost something and have a loop for every instruction set. The others are IG_REAL_COUNT. */
+static ig_real_loop loop_of(ig_activation_kind kind) {
+    switch (kind) {
+    case IG_ACT_TANH: return IG_REAL_tanh_f32;
+    case IG_ACT_SIGMOID: return IG_REAL_sigmoid_f32;
+    case IG_ACT_SCALED_TANH: return IG_REAL_scaled_tanh_f32;
+    case IG_ACT_HARD_SIGMOID: return IG_REAL_hard_sigmoid_f32;
+    case IG_ACT_ELU: return IG_REAL_elu_f32;
+    case IG_ACT_SOFTSIGN: return IG_REAL_softsign_f32;
+    case IG_ACT_SOFTPLUS: return IG_REAL_softplus_f32;
+    case IG_ACT_GELU: return IG_REAL_gelu_f32;
+    case IG_ACT_FAST_GELU: return IG_REAL_fast_gelu_f32;
+    case IG_ACT_SILU: return IG_REAL_swish_f32;
+    case IG_ACT_HARD_SWISH: return IG_REAL_hard_swish_f32;
+    default: return IG_REAL_COUNT;
+    }
+}
+
+void ig_activate_f32(const void *activation, float *x, size_t n) {
+    const ig_activation *act = activation;
+    ig_real_loop loop = act->loops ? loop_of(act->kind) : IG_REAL_COUNT;
+    if (loop == IG_REAL_COUNT || n == 0) {
+        activate_f32(activation, x, n);
+        return;
+    }
+    const ig_params_f32 params = {act->alpha, act->beta, 0};
+    const void *in[1] = {x};
+    const size_t step[1] = {1};
+    act->loops->real[loop](&params, n, x, in, step);
+}
 
 ig_status ig_activation_of_call(ig_call *c, ig_activation *a) {
     const ig_node *node = c->node;
-    *a = (ig_activation){IG_ACT_NONE, 0, 0};
+    *a = (ig_activation){IG_ACT_NONE, 0, 0, NULL};
     ig_str name = ig_schema_attr_find(node->schema, "activation") ? ig_attr_str(node, "activation") : (ig_str){NULL, 0};
     if (name.n == 0) return IG_OK;
     if (!ig_activation_of(a, name, NULL))
         return ig_call_fail(c, "activation '%.*s' is not known", (int)ig_min_size(name.n, 40), name.s);
+    a->loops = ig_kernels_of(c->context)->loops;
     size_t n = 0;
     const float *list =
         ig_schema_attr_find(node->schema, "activation_params") ? ig_attr_floats(node, "activation_params", &n) : NULL;

@@ -2,6 +2,7 @@
 #ifndef IG_OPS_NN_ACTIVATE_H
 #define IG_OPS_NN_ACTIVATE_H
 
+#include "kernels/loops/loops.h"
 #include "ops/op.h"
 
 typedef enum ig_activation_kind {
@@ -28,6 +29,7 @@ typedef enum ig_activation_kind {
 typedef struct ig_activation {
     ig_activation_kind kind;
     float alpha, beta;
+    const ig_loops *loops; /* of an instruction set, for floats; NULL: plain loops */
 } ig_activation;
 
 /* The activation of this name (case doesn't matter) with ONNX's defaults; false when there is none. How many parameters it

@@ -118,7 +118,7 @@ static ig_status run(ig_call *c) {
     if (c->in[1]->count != c->in[2]->count || (c->in[1]->count != channels && !j.of_groups))
         return ig_call_fail(c, "scale and bias have %zu and %zu entries for %zu channels", c->in[1]->count, c->in[2]->count,
                             channels);
-    if (is_ms(node) && ig_attr_int(node, "activation") == 1) j.activation = (ig_activation){IG_ACT_SILU, 1, 0};
+    if (is_ms(node) && ig_attr_int(node, "activation") == 1) j.activation = (ig_activation){IG_ACT_SILU, 1, 0, NULL};
     IG_TRY(ig_real_in(c, x, type, &j.x));
     IG_TRY(ig_real_in(c, c->in[1], type, &j.weight));
     IG_TRY(ig_real_in(c, c->in[2], type, &j.bias));
