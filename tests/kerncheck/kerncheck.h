@@ -29,6 +29,8 @@ void kc_check_conv(kc *k);
 void kc_time_conv(kc *k);
 void kc_check_igemm(kc *k);
 void kc_time_igemm(kc *k);
+void kc_check_nbits(kc *k);
+void kc_time_nbits(kc *k);
 void kc_check_loops(kc *k);
 void kc_time_loops(kc *k);
 void kc_check_folds(kc *k);
