@@ -3,7 +3,7 @@
 
 The facts (names, types, arities, attributes and defaults) come from the Python packages onnx, for its own domains, and
 onnxruntime, for com.microsoft and for the ai.onnx operators of old that only onnxruntime still knows; for ai.onnx.contrib from
-contrib_schemas.py. Usage:
+contrib_schemas.py, for igata from own_schemas.py. Usage:
 
     python3 tools/make_schemas.py            # rewrites the tables
     python3 tools/make_schemas.py --check    # exit status 1 when they differ from what would be written
@@ -17,6 +17,7 @@ import sys
 import contrib_schemas
 import onnx
 import onnxruntime
+import own_schemas
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "src" / "ops" / "schemas"
@@ -171,7 +172,7 @@ def all_operators():
     known = {(s.domain, s.name, s.since_version) for s in own}
     foreign = [s for s in ort.get_all_operator_schema() if s.domain in ("", "com.microsoft")]
     foreign = [s for s in foreign if (s.domain, s.name, s.since_version) not in known]
-    operators = sorted((Operator(s) for s in own + foreign + contrib_schemas.schemas()), key=lambda o: o.key)
+    operators = sorted((Operator(s) for s in own + foreign + contrib_schemas.schemas() + own_schemas.schemas()), key=lambda o: o.key)
     if len({o.key for o in operators}) != len(operators):
         raise ValueError("an operator version occurs twice")
     return operators

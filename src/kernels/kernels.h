@@ -3,6 +3,7 @@
 #define IG_KERNELS_KERNELS_H
 
 #include "base/base.h"
+#include "kernels/blocked/tile.h"
 #include "kernels/conv/loops.h"
 #include "kernels/folds/folds.h"
 #include "kernels/gemm/tile.h"

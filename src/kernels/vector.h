@@ -33,6 +33,10 @@ IG_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 /* b when one of them is a NaN, as for the instructions. */
 IG_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 IG_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+/* NaN when one of them is. */
+IG_INLINE vf vf_max_nan(vf a, vf b) {
+    return _mm512_mask_mov_ps(_mm512_max_ps(a, b), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), a);
+}
 IG_INLINE float vf_sum(vf x) { return _mm512_reduce_add_ps(x); }
 /* p[0], p[2], … of n lanes; nothing behind p[2 * n - 2] is touched. */
 IG_INLINE vf vf_load_even(const float *p, size_t n) {
@@ -56,7 +60,8 @@ IG_INLINE vi vi_set_pair(const int16_t *p) {
 /* Adds the products of pairs to each lane. */
 IG_INLINE vi vi_add_dot(vi sum, vi a, vi b) {
 #if defined(__AVX512VNNI__)
-    return _mm512_dpwssd_epi32(sum, a, b);
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b)); /* around the intrinsic gcc 12 keeps sums in memory */
+    return sum;
 #else
     return _mm512_add_epi32(sum, _mm512_madd_epi16(a, b));
 #endif
@@ -106,6 +111,7 @@ IG_INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 IG_INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 IG_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 IG_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+IG_INLINE vf vf_max_nan(vf a, vf b) { return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q)); }
 IG_INLINE float vf_sum(vf x) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));

@@ -12,9 +12,10 @@ static const struct check {
     const char *name;
     void (*check)(kc *k), (*time)(kc *k);
 } checks[] = {
-    {"gemm", kc_check_gemm, kc_time_gemm},    {"conv", kc_check_conv, kc_time_conv},
-    {"igemm", kc_check_igemm, kc_time_igemm}, {"nbits", kc_check_nbits, kc_time_nbits},
-    {"loops", kc_check_loops, kc_time_loops}, {"folds", kc_check_folds, kc_time_folds},
+    {"gemm", kc_check_gemm, kc_time_gemm},          {"conv", kc_check_conv, kc_time_conv},
+    {"igemm", kc_check_igemm, kc_time_igemm},       {"nbits", kc_check_nbits, kc_time_nbits},
+    {"blocked", kc_check_blocked, kc_time_blocked}, {"qblocked", kc_check_qblocked, kc_time_qblocked},
+    {"loops", kc_check_loops, kc_time_loops},       {"folds", kc_check_folds, kc_time_folds},
 };
 
 enum { CANARY = 64 };
