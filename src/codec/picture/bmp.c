@@ -70,7 +70,7 @@ static uint8_t field(uint32_t pixel, uint32_t mask) {
 
 static void unpack(const bitmap *b, const uint8_t *row, size_t x, uint8_t *out) {
     if (b->bits <= 8) {
-        size_t bit = x * b->bits, i = row[bit / 8] >> (8 - b->bits - bit % 8) & ((1u << b->bits) - 1);
+        size_t bit = x * b->bits, i = ((size_t)row[bit / 8] >> (8 - b->bits - bit % 8)) & (((size_t)1 << b->bits) - 1);
         const uint8_t *c = b->palette + i * b->colour;
         for (size_t k = 0; k < 3; k++) out[k] = i < b->colours ? c[2 - k] : 0;
         out[3] = 0xFF;
