@@ -91,7 +91,7 @@ def venv():
 
 
 def pytest_of(folder, count, tests, env=None):
-    r = run([venv(), "-m", "pytest", "-q", "-p", "no:cacheprovider", tests],
+    r = run([venv(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(os.cpu_count() or 1), "--dist", "loadgroup", tests],
             env={**os.environ, **(env or {}), "IGATA_BUILD": str(folder), "IGATA_LIB": str(folder / "libigata.so")}, timeout=3600)
     words = r.stdout.strip().splitlines()[-1] if r.stdout.strip() else ""
     passed = sum(int(n) for n in re.findall(r"(\d+) passed", words))

@@ -8,6 +8,7 @@ generators), simple, pytorch-operator, pytorch-converted (stored in the package)
 ConstantOfShape; the package stores their outputs, the inputs are a ramp, as its own runner makes them). A finished OUT is kept.
 """
 
+import fcntl
 import json
 import shutil
 import sys
@@ -81,6 +82,14 @@ def write_light(out):
 
 
 def write(out):
+    """Several processes may ask at once: one writes, the others wait."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{out}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return write_all(out)
+
+
+def write_all(out):
     done = out / f"onnx-{onnx.__version__}"
     if done.exists():
         return out

@@ -11,6 +11,8 @@ import cases
 OUT = cases.write(ROOT / "build/backend")
 FOLDERS = sorted(p.parent for p in OUT.glob("*/*/model.onnx"))
 
+pytestmark = pytest.mark.xdist_group("backend")  # one process runs them all at once
+
 
 @pytest.fixture(scope="session")
 def failures():
