@@ -73,7 +73,7 @@ def unit_of(folder, count, env=None):
 def unit(count, long):
     folder = build("release")
     unit_of(folder, count)
-    one(count, [folder / "tests/igata-kerncheck", "--threads", "2", "--cases", "20000" if long else "500"])
+    one(count, [folder / "tests/igata-kerncheck", "--threads", "2", "--cases", "20000" if long else "100"])
 
 
 def venv():

@@ -12,8 +12,8 @@ IG_INLINE vi set_unit(const char *p) {
     return _mm512_set1_epi32(x);
 }
 
-/* The sum of four products of an unsigned and a signed byte, added to each lane. As the instruction itself: around the intrinsic
- * gcc 12 keeps sums in memory. */
+/* The sum of four products of an unsigned and a signed byte, added to each lane. As the instruction itself: around the
+ * intrinsic gcc 12 keeps sums in memory. */
 IG_INLINE vi add_dot(vi sum, vi x, vi w) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(w));
     return sum;
@@ -92,8 +92,9 @@ IG_INLINE void tile(const ig_blocked_tile *t, const size_t pixel, const int rows
     TILE(1, blocks)                                                                                                            \
     TILE(2, blocks)                                                                                                            \
     TILE(3, blocks)                                                                                                            \
-    TILE(4, blocks) TILE(5, blocks) TILE(6, blocks) TILE(7, blocks) TILE(8, blocks) TILE(9, blocks) TILE(10, blocks)           \
-        TILE(11, blocks) TILE(12, blocks) TILE(13, blocks) TILE(14, blocks)
+    TILE(4, blocks)                                                                                                            \
+    TILE(5, blocks) TILE(6, blocks) TILE(7, blocks) TILE(8, blocks) TILE(9, blocks) TILE(10, blocks) TILE(11, blocks)          \
+        TILE(12, blocks) TILE(13, blocks) TILE(14, blocks)
 COLUMN(1)
 COLUMN(2)
 TILE(1, 4)
