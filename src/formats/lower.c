@@ -83,6 +83,38 @@ ig_status ig_lower_need_opset(ig_lower *l, int64_t version) {
     return onnx.domain && IG_PUSH(&m->arena, &m->opsets, onnx) ? IG_OK : ig_oom(l->err);
 }
 
+bool ig_lower_separate_outputs(ig_graph *g) {
+    ig_build b = ig_build_end(g);
+    for (size_t i = 0; i < g->outputs.n && !b.failed; i++) {
+        ig_value_info *info = &g->outputs.items[i];
+        ig_value *v = info->value;
+        bool own = v->producer && v->graph == g;
+        for (size_t k = 0; k < i; k++) own &= g->outputs.items[k].value != v;
+        if (own && v->name == info->name) continue;
+        ig_value *holder = ig_map_get(&g->values, IG_KEY(info->name));
+        if (!own || (holder && holder->is_input)) {
+            v = IG_BUILD(&b, "Identity", v);
+            if (!v) return false;
+            v->type = info->value->type;
+        }
+        if (holder && holder->is_input) { /* the input keeps the name */
+            info->name = v->name;
+        } else {
+            ig_name old = v->name;
+            v->name = info->name;
+            if (holder) {
+                holder->name = old;
+                b.failed |= !ig_map_set(&g->values, IG_KEY(old), holder);
+            } else {
+                ig_map_remove(&g->values, IG_KEY(old));
+            }
+            b.failed |= !ig_map_set(&g->values, IG_KEY(v->name), v);
+        }
+        b.failed |= !ig_graph_set_output(g, i, v);
+    }
+    return !b.failed;
+}
+
 ig_status ig_lower_rename(ig_lower *l) {
     ig_node *n = ig_build_node(&l->b, NULL, l->rule->to, l->node->in, l->node->n_in, l->node->n_out);
     for (uint32_t o = 0; n && o < n->n_out; o++) ig_lower_out(l, o, n->out[o]);
