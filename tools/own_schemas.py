@@ -1,4 +1,5 @@
-"""Operators of the domain igata: what passes make of others inside a session. No file needs to have them."""
+"""Operators of the domain igata: what passes make of others inside a session, and what other formats have that ONNX has no
+operator for (StringFingerprint)."""
 import onnx
 from onnx.defs import OpSchema
 
@@ -14,6 +15,7 @@ TABLE = {
     "BlockedQLinearConv": (["x:T1", "x_scale:T", "x_zero_point:T1", "w:T1", "w_scale:T", "w_zero_point:T1", "y_scale:T",
                             "y_zero_point:T2", "B?:T3"], ["y:T2"], CONV),
     "FusedMatMul": (["A:T", "B:T", "bias?:T", "Z?:T"], ["Y:T"], FUSED),
+    "StringFingerprint": (["input:tensor(string)"], ["output:tensor(uint64)"], {"key": list}),
     "Unblock": (["X:T"], ["Y:T"], {"channels": 0}),
 }  # fmt: skip
 TYPES = ["float", "uint8", "int8"]

@@ -58,8 +58,8 @@ ig_status ig_lower_range(ig_lower *l, ig_node *first, const ig_node *end);
 ig_status ig_lower_refuse(ig_lower *l, const char *format, ...) IG_PRINTF(2, 3);
 /* At least this opset version of ai.onnx is imported by the model. */
 ig_status ig_lower_need_opset(ig_lower *l, int64_t version);
-/* For the end of a lowering: an output of a graph is the result of a node, each its own, and has the name that the file gave it.
- * False when memory runs out. */
+/* For the end of a lowering: an output of a graph is the result of a node, each its own, and has the name that the file gave
+ * it. False when memory runs out. */
 bool ig_lower_separate_outputs(ig_graph *graph);
 /* A ready rule: the same inputs and outputs under the ONNX operator rule->to, without attributes. */
 ig_status ig_lower_rename(ig_lower *l);

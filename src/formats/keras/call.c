@@ -239,6 +239,36 @@ ig_value *ig_k_shape(ig_k *k, ig_value *v, int64_t from, int64_t to) {
     return attributes ? ig_k_op(k, "Shape", attributes, &v, 1) : NULL;
 }
 
+ig_value *ig_k_texts(ig_k *k, const ig_str *texts, size_t n, int rank) {
+    ig_tensor *t;
+    int64_t count = (int64_t)n;
+    if (k->s->status != IG_OK) return NULL;
+    bool ok = ig_tensor_new(&t, k->l->model->context, IG_STRING, rank, &count, k->l->err) == IG_OK;
+    for (size_t i = 0; ok && i < n; i++)
+        if (!ig_tensor_set_string(t, i, texts[i])) {
+            ig_tensor_free(t);
+            ok = false;
+        }
+    if (ok) return ig_sketch_constant(k->s, t);
+    k->s->status = ig_oom(k->l->err);
+    return NULL;
+}
+
+bool ig_k_import(ig_k *k, const char *domain, int64_t version) {
+    ig_model *m = k->l->model;
+    for (size_t i = 0; i < m->opsets.n; i++)
+        if (strcmp(m->opsets.items[i].domain, domain) == 0) return true;
+    ig_opset o = {.domain = ig_model_name(m, domain), .domain_given = true, .version_given = true, .version = version};
+    if (o.domain && IG_PUSH(&m->arena, &m->opsets, o)) return true;
+    k->s->build.failed = true;
+    return false;
+}
+
+ig_node *ig_k_foreign(ig_k *k, const char *domain, const char *op, const char *attributes, ig_value *const *in, size_t n,
+                      size_t n_out) {
+    return ig_k_import(k, domain, 1) ? ig_sketch_node(k->s, domain, op, attributes, in, n, n_out) : NULL;
+}
+
 const char *ig_k_list(ig_k *k, const int64_t *list, size_t n) {
     ig_text text;
     ig_text_init(&text, k->arena);
@@ -328,12 +358,14 @@ static void store(ig_dtype dtype, void *data, size_t i, double real, int64_t who
 ig_value *ig_k_constant(ig_k *k, const ig_json *v, ig_dtype like) {
     flat f = {.arena = k->arena};
     ig_tensor *t;
-    flatten(&f, v, 0);
+    const ig_json *value = ig_json_get(ig_json_get(v, "config"), "value"); /* __tensor__, __numpy__ */
+    ig_dtype own = value ? ig_keras_dtype(ig_json_text(ig_json_get(ig_json_get(v, "config"), "dtype"))) : IG_UNDEFINED;
+    flatten(&f, value ? value : v, 0);
     if (f.bad || k->s->status != IG_OK) {
         ig_k_refuse(k, "an argument is no number, text or regular list of them");
         return NULL;
     }
-    ig_dtype dtype = natural_type(&f, like);
+    ig_dtype dtype = own ? own : natural_type(&f, like);
     ig_status status = ig_tensor_new(&t, k->l->model->context, dtype, f.rank, f.dims, k->l->err);
     bool ok = status == IG_OK && t->count == f.items.n;
     for (size_t i = 0; ok && i < f.items.n; i++) {

@@ -5,6 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+ig_dtype ig_keras_dtype(ig_str name) {
+    static const struct {
+        const char *name;
+        ig_dtype dtype;
+    } names[] = {{"float32", IG_F32},        {"float64", IG_F64},  {"half", IG_F16}, {"float8_e4m3fn", IG_F8E4M3FN},
+                 {"float8_e5m2", IG_F8E5M2}, {"string", IG_STRING}};
+    char text[40];
+    for (size_t i = 0; i < IG_COUNT_OF(names); i++)
+        if (ig_str_is(name, names[i].name)) return names[i].dtype;
+    if (name.n >= sizeof text) return IG_UNDEFINED;
+    snprintf(text, sizeof text, "%.*s", (int)name.n, name.s ? name.s : "");
+    return ig_dtype_from_name(text);
+}
+
 /* ------------------------------------------------------------------------------------------------------------- to nodes */
 
 /* The number that the shortest text which gives this float means. */

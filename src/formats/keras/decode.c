@@ -45,10 +45,7 @@ static const ig_type *input_type(decoding *d, const ig_json *layer) {
     }
     const ig_json *dtype = ig_json_get(config, "dtype");
     if (ig_json_is_kind(dtype, IG_JSON_OBJECT)) dtype = NULL; /* a policy of a model: its inputs are floats */
-    char name[40] = "float32";
-    ig_str text = ig_json_text(dtype);
-    if (text.s) snprintf(name, sizeof name, "%.*s", (int)ig_min_size(text.n, 39), text.s);
-    ig_dtype type = strcmp(name, "string") == 0 ? IG_STRING : ig_dtype_from_name(name);
+    ig_dtype type = ig_keras_dtype(ig_json_text(dtype));
     if (!type) type = IG_F32; /* a policy's name: "mixed_float16" */
     ig_shape shape = {.rank = IG_UNRANKED};
     if (ig_json_is_kind(dims, IG_JSON_LIST) && dims->n <= IG_MAX_RANK) {

@@ -75,6 +75,8 @@ ig_str ig_keras_count(ig_arena *arena, ig_keras_counters *counters, ig_str class
 /* ------------------------------------------------------------------------------------------------------ attributes: config.c
  */
 
+/* By the name that Keras and NumPy have for it ("float32"); IG_UNDEFINED for others. */
+ig_dtype ig_keras_dtype(ig_str name);
 /* Members of a config become attributes: numbers, truth values (as 0 and 1), texts, lists of whole numbers, of reals or of
  * texts as they are, everything else (null, objects, mixed lists, reals that a float doesn't keep) as texts of JSON. A text
  * that could be taken for JSON stands in quotes. False when memory runs out. */

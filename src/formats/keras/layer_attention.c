@@ -99,6 +99,8 @@ ig_status ig_k_lower_attention(ig_k *k) {
  * quantized. */
 static ig_value *dense(ig_k *k, const char *path, const char *scope, ig_value *x, const char *equation, const char *bias_axes) {
     ig_k part = ig_k_part(k, path, scope, k->nth);
+    const char *other = ig_arena_printf(k->arena, "_%s", path); /* GroupQueryAttention hides its layers */
+    if (other && k->weights->by_path && !ig_k_find_weight(&part, "kernel", 0)) part = ig_k_part(k, other, scope, k->nth);
     ig_value *y = NULL;
     const char *text =
         ig_arena_printf(k->arena, "{\"class_name\": \"EinsumDense\", \"config\": {\"equation\": \"%s\"%s%s%s}}", equation,

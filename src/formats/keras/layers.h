@@ -135,6 +135,12 @@ ig_value *ig_k_slice(ig_k *k, ig_value *v, int64_t axis, int64_t from, int64_t t
 ig_value *ig_k_concat(ig_k *k, ig_value *const *v, size_t n, int64_t axis);
 /* Dims [from, to) as int64. */
 ig_value *ig_k_shape(ig_k *k, ig_value *v, int64_t from, int64_t to);
+/* A constant of texts: rank 1, or 0 for one alone. */
+ig_value *ig_k_texts(ig_k *k, const ig_str *texts, size_t n, int rank);
+bool ig_k_import(ig_k *k, const char *domain, int64_t version);
+/* A node of another domain than ai.onnx's, which is imported. */
+ig_node *ig_k_foreign(ig_k *k, const char *domain, const char *op, const char *attributes, ig_value *const *in, size_t n,
+                      size_t n_out);
 /* "1, 2, 3" */
 const char *ig_k_list(ig_k *k, const int64_t *list, size_t n);
 /* A real number as attributes want it. */
@@ -145,7 +151,7 @@ void ig_k_same_type(ig_k *k, ig_value **v, size_t n);
 /* A constant from a number, truth value, text or nested lists of them; `like`: the type that numbers take, when it can hold
  * them. */
 ig_value *ig_k_constant(ig_k *k, const ig_json *v, ig_dtype like);
-/* Nodes of another operator than ai.onnx's, in a graph of their own: until ig_k_leave everything goes to its end. */
+/* Building in another graph: until ig_k_leave everything goes to its end. */
 typedef struct ig_k_elsewhere {
     ig_sketch sketch, *outer;
 } ig_k_elsewhere;
@@ -195,8 +201,6 @@ typedef struct ig_k_conv {
     const char *padding; /* "valid", "same", "causal" */
 } ig_k_conv;
 ig_value *ig_k_convolve(ig_k *k, const ig_k_conv *c, ig_value *x, ig_value *kernel, ig_value *bias);
-
-/* ---- layer_rnn.c: masked and unusual steps ---- */
 
 /* ---- rules ---- */
 

@@ -1,5 +1,5 @@
 /* The lowering of the domain "keras": the table of rules, what happens around each, and before and after all of them. */
-#include "formats/keras/layers.h"
+#include "formats/keras/operations.h"
 
 #include <stdio.h>
 
@@ -26,14 +26,12 @@ static const ig_k_rule functions[] = {
 static ig_dtype policy_type(const ig_json *v) {
     const ig_json *config = ig_json_get(v, "config"), *inner;
     ig_str name = ig_json_text(v);
-    char text[40];
     if (config && (inner = ig_json_get(config, "default_policy"))) return policy_type(inner);
     if (config && (inner = ig_json_get(config, "source_name"))) return policy_type(inner);
     if (config) name = ig_json_text(ig_json_get(config, "name"));
     if (!name.s) return IG_F32;
     if (ig_str_starts(name, "mixed_")) name = (ig_str){name.s + 6, name.n - 6};
-    snprintf(text, sizeof text, "%.*s", (int)ig_min_size(name.n, 39), name.s);
-    ig_dtype dtype = ig_dtype_from_name(text);
+    ig_dtype dtype = ig_keras_dtype(name);
     return dtype ? dtype : IG_F32;
 }
 
@@ -203,8 +201,12 @@ static ig_status lower_with(ig_lower *l, ig_sketch *s, ig_arena *arena) {
     if (!k.config || !k.in || !k.out) return ig_oom(l->err);
     for (uint32_t i = 0; i < n_in; i++) k.in[i] = l->node->in[i];
     IG_TRY(read_call(&k));
-    for (uint32_t i = 0; i < n_in; i++)
-        if (!k.in[i] || !k.in[i]->type) return ig_k_refuse(&k, "what it reads isn't lowered");
+    for (uint32_t i = 0; i < n_in; i++) {
+        const ig_value *v = k.in[i];
+        const ig_node *from = v ? v->producer : NULL; /* a layer that was refused: that is told already */
+        if (v && !v->is_input && !v->constant && (!from || strcmp(ig_node_domain(from), IG_KERAS_DOMAIN) == 0)) return IG_OK;
+        if (!v || !v->type) return ig_k_refuse(&k, "the type of what it reads isn't known");
+    }
     IG_TRY(prepare(&k));
     IG_TRY(run_rule(&k));
     for (uint32_t o = 0; o < l->node->n_out; o++)

@@ -21,11 +21,9 @@ static ig_dtype type_of(ig_keras_reader *r, const ig_hdf5_object *d) {
     if (d->type.kind == IG_HDF5_TEXT || d->type.kind == IG_HDF5_VARIABLE) return IG_STRING;
     const ig_hdf5_attr *attr = ig_hdf5_attr_find(d, "dtype");
     ig_str *name;
-    char text[40];
     if (d->type.kind != IG_HDF5_OPAQUE || !attr || attr->count != 1) return IG_UNDEFINED;
     if (ig_hdf5_attr_texts(r->h, attr, &name, NULL) != IG_OK) return IG_UNDEFINED;
-    snprintf(text, sizeof text, "%.*s", (int)ig_min_size(name->n, 39), name->s);
-    ig_dtype dtype = ig_dtype_from_name(text);
+    ig_dtype dtype = ig_keras_dtype(*name);
     return dtype && dtype != IG_STRING && ig_dtype_bytes(dtype) == d->type.size ? dtype : IG_UNDEFINED;
 }
 
@@ -245,7 +243,7 @@ static ig_status correct_path(ig_keras_reader *r, const ig_keras_place *place, i
     if (!r->h) return IG_OK;
     IG_TRY(ig_hdf5_root(r->h, &root, r->err));
     IG_TRY(noted_name(r, root, place->path, &name));
-    if (!name.s || ig_str_eq(name, place->name)) return IG_OK;
+    if (name.s && ig_str_eq(name, place->name)) return IG_OK;
     while (cut && place->path.s[cut - 1] != '/') cut--;
     if (cut == 0) return IG_OK;
     ig_str above = {place->path.s, cut - 1};
