@@ -93,8 +93,10 @@ IG_INLINE void tile(const ig_blocked_tile *t, const size_t pixel, const int rows
     TILE(2, blocks)                                                                                                            \
     TILE(3, blocks)                                                                                                            \
     TILE(4, blocks)                                                                                                            \
-    TILE(5, blocks) TILE(6, blocks) TILE(7, blocks) TILE(8, blocks) TILE(9, blocks) TILE(10, blocks) TILE(11, blocks)          \
-        TILE(12, blocks) TILE(13, blocks) TILE(14, blocks)
+    TILE(5, blocks)                                                                                                            \
+    TILE(6, blocks)                                                                                                            \
+    TILE(7, blocks)                                                                                                            \
+    TILE(8, blocks) TILE(9, blocks) TILE(10, blocks) TILE(11, blocks) TILE(12, blocks) TILE(13, blocks) TILE(14, blocks)
 COLUMN(1)
 COLUMN(2)
 TILE(1, 4)
