@@ -1,4 +1,5 @@
-"""Operators of ai.onnx.contrib (onnxruntime-extensions) that igata has: they ship without schemas, so the facts stand here."""
+"""Operators that igata has and that ship without schemas, so the facts stand here: those of ai.onnx.contrib
+(onnxruntime-extensions), and Im2Col, which onnx's reference evaluator has in the domain "experimental"."""
 import onnx
 from onnx.defs import OpSchema
 
@@ -43,8 +44,15 @@ def attribute(name, value):
     return OpSchema.Attribute(name, onnx.helper.make_attribute(name, value), "")
 
 
+def im2col():
+    numbers = ["float16", "float", "double", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bfloat16"]
+    ints = [OpSchema.Attribute(name, OpSchema.AttrType.INTS, "", required=False) for name in ("dilations", "pads", "strides")]
+    return OpSchema("Im2Col", "experimental", 1, inputs=formals(["img:T", "kernel_shape:" + I]), outputs=formals(["columns:T"]),
+                    attributes=ints, type_constraints=[("T", [f"tensor({t})" for t in numbers], "")])  # fmt: skip
+
+
 def schemas():
-    return [
+    return [im2col()] + [
         OpSchema(name, "ai.onnx.contrib", 1, inputs=formals(i), outputs=formals(o), attributes=[attribute(*a) for a in attrs.items()])
         for name, (i, o, attrs) in TABLE.items()
     ]

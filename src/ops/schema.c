@@ -244,6 +244,23 @@ static void resolve_from(ig_node *node, size_t first_function) {
 
 void ig_node_resolve(ig_node *node) { resolve_from(node, 0); }
 
+static ig_status resolve_early(ig_graph *graph, void *user) {
+    IG_UNUSED(user);
+    for (ig_node *n = graph->first; n; n = n->next) {
+        const char *domain = ig_node_domain(n);
+        int64_t newest = ig_domain_newest(domain);
+        if (n->schema || n->function || !n->op || opset_of(n) < 1) continue;
+        for (int64_t v = opset_of(n) + 1; v <= newest && !n->schema; v++) n->schema = ig_schema_find(domain, n->op, v);
+        n->pinned = n->schema != NULL;
+    }
+    return IG_OK;
+}
+
+void ig_model_resolve_early(ig_model *model) {
+    if (model->graph) ig_graph_each(model->graph, resolve_early, NULL);
+    for (size_t i = 0; i < model->functions.n; i++) ig_graph_each(model->functions.items[i]->body, resolve_early, NULL);
+}
+
 typedef struct resolver {
     ig_map first; /* function name -> address of the first function of that name in model->functions */
     bool complete;

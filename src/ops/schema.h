@@ -78,6 +78,9 @@ bool ig_node_arity(const ig_node *node, char *problem, size_t size);
  * functions come before operators of the same name. */
 void ig_model_resolve(ig_model *model);
 void ig_node_resolve(ig_node *node);
+/* After that: an operator that came with a later opset than the model imports gets its first definition. Checks report it; who
+ * runs a model does what can only be meant. */
+void ig_model_resolve_early(ig_model *model);
 
 /* ---- attribute values of a resolved node: what the node says, else the schema's default, else 0 / absent / NULL ---- */
 bool ig_attr_given(const ig_node *node, const char *name); /* by the node itself */

@@ -114,6 +114,7 @@ struct ig_session {
     ig_model *model;           /* the session's own copy, optimized */
     ig_model *source;          /* as given, for a session with open defaults */
     ig_session *open_defaults; /* in which inputs with defaults are plain inputs; made on demand, under lock */
+    ig_session *open_shapes;   /* in which declared shapes are not believed; likewise */
     ig_threads *threads;
     bool owns_threads;
     ig_program *program;
@@ -121,7 +122,8 @@ struct ig_session {
     ig_session_options options;
     ig_session_value *inputs, *outputs;
     size_t n_inputs, n_outputs;
-    bool defaults_are_inputs;
+    bool *any_rank; /* n_inputs: the declared shape is a rank without a single size or name */
+    bool defaults_are_inputs, shapes_are_open;
     atomic_uint_least64_t n_runs;
     atomic_uint_least64_t multiply_adds; /* of the last run */
     pthread_mutex_t lock;                /* of what follows */

@@ -145,16 +145,49 @@ static ig_status optimize(ig_session *s, ig_error *err) {
     return IG_OK;
 }
 
+/* Shapes such as [?,?], of which nothing but the rank is said, are a writer's placeholder: they don't bind. */
+static ig_status find_any_rank(ig_session *s, const ig_graph *g, ig_error *err) {
+    s->any_rank = IG_NEW_ARRAY(&s->arena, bool, g->inputs.n);
+    if (!s->any_rank) return ig_oom(err);
+    for (size_t i = 0; i < g->inputs.n; i++) {
+        ig_shape shape = ig_type_shape(g->inputs.items[i].type);
+        s->any_rank[i] = shape.rank > 0;
+        for (int k = 0; k < shape.rank; k++) s->any_rank[i] &= !ig_dim_known(shape.dims[k]) && !ig_dim_name(shape.dims[k]).s;
+    }
+    return IG_OK;
+}
+
+/* Of tensors only their element types stay declared. */
+static ig_status open_shapes(ig_graph *g, void *user) {
+    bool *ok = user;
+    const ig_value_info *lists[] = {g->inputs.items, g->outputs.items, g->value_infos.items};
+    const size_t n[] = {g->inputs.n, g->outputs.n, g->value_infos.n};
+    for (size_t l = 0; l < 3; l++)
+        for (size_t i = 0; i < n[l]; i++) {
+            ig_value *v = lists[l][i].value;
+            if (!v || !v->type || v->type->kind != IG_KIND_TENSOR || (v->constant && !v->is_input)) continue;
+            v->type = ig_type_tensor(&g->model->arena, v->type->dtype, NULL);
+            *ok &= v->type != NULL;
+            ((ig_value_info *)(uintptr_t)&lists[l][i])->type = v->type;
+        }
+    return IG_OK;
+}
+
 static ig_status build(ig_session *s, ig_model *model, ig_threads *threads, ig_error *err) {
     IG_TRY(copy_dims(s, err));
     IG_TRY(check_findings(model, err));
     IG_TRY(ig_model_clone(&s->model, model, err));
     const ig_graph *g = s->model->graph;
+    IG_TRY(find_any_rank(s, g, err));
+    bool complete = true;
+    if (s->shapes_are_open) ig_graph_each(s->model->graph, open_shapes, &complete);
+    if (!complete) return ig_oom(err);
     IG_TRY(describe(s, g->inputs.items, g->inputs.n, &s->inputs, err));
     s->n_inputs = g->inputs.n;
     IG_TRY(describe(s, g->outputs.items, g->outputs.n, &s->outputs, err));
     s->n_outputs = g->outputs.n;
     ig_model_resolve(s->model);
+    ig_model_resolve_early(s->model);
     IG_TRY(ig_model_lower(s->model, err));
     IG_TRY(ig_graph_sort(s->model->graph, err));
     for (size_t i = 0; i < s->model->functions.n; i++) IG_TRY(ig_graph_sort(s->model->functions.items[i]->body, err));
@@ -170,13 +203,14 @@ static ig_status build(ig_session *s, ig_model *model, ig_threads *threads, ig_e
 }
 
 static ig_status create(ig_session **out, ig_model *model, const ig_session_options *options, bool defaults_are_inputs,
-                        ig_threads *threads, ig_error *err) {
+                        bool shapes_are_open, ig_threads *threads, ig_error *err) {
     *out = NULL;
     ig_session *s = ig_calloc(model->context, sizeof *s);
     if (!s) return ig_oom(err);
     s->context = ig_context_retain(model->context);
     s->source = ig_model_retain(model);
     s->defaults_are_inputs = defaults_are_inputs;
+    s->shapes_are_open = shapes_are_open;
     ig_arena_init(&s->arena, s->context);
     pthread_mutex_init(&s->lock, NULL);
     if (options) memcpy(&s->options, options, ig_min_size(sizeof *options, options->struct_size));
@@ -190,7 +224,7 @@ static ig_status create(ig_session **out, ig_model *model, const ig_session_opti
 }
 
 ig_status ig_session_create(ig_session **out, ig_model *model, const ig_session_options *options, ig_error *err) {
-    ig_status status = create(out, model, options, false, NULL, err);
+    ig_status status = create(out, model, options, false, false, NULL, err);
     if (status != IG_OK && model->path) ig_error_at(err, "%.200s", model->path);
     return status;
 }
@@ -199,6 +233,7 @@ void ig_session_free(ig_session *s) {
     if (!s) return;
     ig_context *context = s->context;
     ig_session_free(s->open_defaults);
+    ig_session_free(s->open_shapes);
     ig_program_free(s->program);
     if (s->owns_threads) ig_threads_free(s->threads);
     ig_model_free(s->model);
@@ -244,7 +279,7 @@ static ig_status check_input(const ig_session_value *want, const ig_tensor *t, i
 }
 
 static ig_status bind_inputs(ig_session *s, const char *const *names, const ig_tensor *const *inputs, size_t n,
-                             ig_tensor **given, bool *overrides, ig_error *err) {
+                             ig_tensor **given, bool *overrides, bool *shapeless, ig_error *err) {
     for (size_t i = 0; i < n; i++) {
         size_t k = find_value(s->inputs, s->n_inputs, names[i]);
         if (k == s->n_inputs) {
@@ -252,7 +287,11 @@ static ig_status bind_inputs(ig_session *s, const char *const *names, const ig_t
             if (s->n_inputs) ig_error_hint(err, "its first input is '%.80s'; igata info lists them all", s->inputs[0].name);
             return IG_E_ARGUMENT;
         }
-        IG_TRY(check_input(&s->inputs[k], inputs[i], err));
+        const ig_tensor *t = inputs[i];
+        bool other = s->any_rank[k] && t->kind == IG_KIND_TENSOR && t->dtype == s->inputs[k].dtype && s->inputs[k].rank >= 0 &&
+                     t->rank != s->inputs[k].rank;
+        *shapeless |= other;
+        if (!other) IG_TRY(check_input(&s->inputs[k], t, err));
         given[k] = (ig_tensor *)(uintptr_t)inputs[i];
         *overrides |= s->inputs[k].has_default;
     }
@@ -313,8 +352,19 @@ static ig_status settle_inputs(ig_session *s, ig_tensor **given, ig_tensor **kep
 static ig_status open_session(ig_session *s, ig_session **out, ig_error *err) {
     ig_status status = IG_OK;
     pthread_mutex_lock(&s->lock);
-    if (!s->open_defaults) status = create(&s->open_defaults, s->source, &s->options, true, s->threads, err);
+    if (!s->open_defaults)
+        status = create(&s->open_defaults, s->source, &s->options, true, s->shapes_are_open, s->threads, err);
     *out = s->open_defaults;
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}
+
+/* The session in which declared shapes are not believed. */
+static ig_status shapeless_session(ig_session *s, ig_session **out, ig_error *err) {
+    ig_status status = IG_OK;
+    pthread_mutex_lock(&s->lock);
+    if (!s->open_shapes) status = create(&s->open_shapes, s->source, &s->options, false, true, s->threads, err);
+    *out = s->open_shapes;
     pthread_mutex_unlock(&s->lock);
     return status;
 }
@@ -363,9 +413,13 @@ typedef struct run_arrays {
 static ig_status run_with(ig_session *s, const run_arrays *a, const char *const *names, const ig_tensor *const *inputs,
                           size_t n, const char *const *wanted, ig_tensor **outputs, size_t n_outputs,
                           const ig_run_options *options, ig_error *err) {
-    bool overrides = false;
+    bool overrides = false, shapeless = false;
     ig_session *with = s;
-    IG_TRY(bind_inputs(s, names, inputs, n, a->given, &overrides, err));
+    IG_TRY(bind_inputs(s, names, inputs, n, a->given, &overrides, &shapeless, err));
+    if (shapeless) {
+        IG_TRY(shapeless_session(s, &with, err));
+        return ig_session_run(with, names, inputs, n, wanted, outputs, n_outputs, options, err);
+    }
     IG_TRY(pick_outputs(s, wanted, outputs, n_outputs, a->all, true, err));
     for (size_t k = 0; k < s->n_outputs; k++) a->lent[k] = a->all[k] != NULL;
     if (overrides) {
