@@ -145,13 +145,14 @@ static ig_status optimize(ig_session *s, ig_error *err) {
     return IG_OK;
 }
 
-/* Shapes such as [?,?], of which nothing but the rank is said, are a writer's placeholder: they don't bind. */
+/* Shapes such as [?,?] or [], of which nothing but the rank is said, are often a placeholder of the writer: they do not bind.
+ */
 static ig_status find_any_rank(ig_session *s, const ig_graph *g, ig_error *err) {
     s->any_rank = IG_NEW_ARRAY(&s->arena, bool, g->inputs.n);
     if (!s->any_rank) return ig_oom(err);
     for (size_t i = 0; i < g->inputs.n; i++) {
         ig_shape shape = ig_type_shape(g->inputs.items[i].type);
-        s->any_rank[i] = shape.rank > 0;
+        s->any_rank[i] = shape.rank >= 0;
         for (int k = 0; k < shape.rank; k++) s->any_rank[i] &= !ig_dim_known(shape.dims[k]) && !ig_dim_name(shape.dims[k]).s;
     }
     return IG_OK;
