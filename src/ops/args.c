@@ -12,10 +12,15 @@ static bool is_attribute(const ig_node *node, const char *attr) {
  */
 static int64_t entry(const ig_tensor *t, size_t i) { return ig_max_i64(ig_load_as_i64(t->dtype, t->data, i), INT64_MIN + 1); }
 
+/* Operators of the first opset (Split) take lists of sizes as reals. */
+static bool lists(const ig_node *node, ig_dtype dtype) {
+    return ig_dtype_is_int(dtype) || (ig_dtype_is_float(dtype) && node->schema && node->schema->since == 1);
+}
+
 /* A constant list of any length; ig_infer_ints stops at what shapes can need. */
 static bool constant_list(ig_infer *c, size_t input, ig_ints *list) {
     const ig_tensor *t = c->data && input < c->n_in ? c->data[input] : NULL;
-    if (!t || t->kind != IG_KIND_TENSOR || !ig_dtype_is_int(t->dtype) || t->rank > 1) return false;
+    if (!t || t->kind != IG_KIND_TENSOR || !lists(c->node, t->dtype) || t->rank > 1) return false;
     ig_dim *values = IG_NEW_ARRAY(c->arena, ig_dim, t->count);
     if (!values) return false;
     for (size_t i = 0; i < t->count; i++) values[i] = ig_dim_of(entry(t, i));
@@ -117,7 +122,7 @@ ig_status ig_call_list(ig_call *c, const char *attr, size_t input, const int64_t
     const ig_tensor *t = input < c->n_in ? c->in[input] : NULL;
     if (!t) return IG_OK;
     size_t bytes;
-    if (t->kind != IG_KIND_TENSOR || !ig_dtype_is_int(t->dtype))
+    if (t->kind != IG_KIND_TENSOR || !lists(c->node, t->dtype))
         return ig_call_fail(c, "input %zu is no list of integers", input);
     if (ig_mul_overflows(t->count, sizeof(int64_t), &bytes)) return ig_oom(c->err);
     int64_t *values = ig_call_scratch(c, bytes);

@@ -31,7 +31,7 @@ static bool read_modes(ig_resample *r, const ig_node *node, char *why, size_t si
     if (!choose(node, "mode", modes, 4, &value, why, size)) return false;
     r->mode = value == 3 ? IG_RESIZE_LINEAR : (ig_resize_mode)value;
     r->coordinates = IG_ASYMMETRIC;
-    r->nearest = IG_ROUND_FLOOR;
+    r->nearest = IG_ROUND_EARLY;
     if (!ig_schema_attr_find(node->schema, "coordinate_transformation_mode")) return true; /* before version 11 */
     if (!choose(node, "coordinate_transformation_mode", coordinates, 7, &value, why, size)) return false;
     r->coordinates = (ig_resize_coordinates)value;

@@ -14,7 +14,13 @@ typedef enum ig_resize_coordinates {
     IG_TF_CROP_AND_RESIZE,
     IG_TF_HALF_PIXEL_FOR_NN, /* of version 11 */
 } ig_resize_coordinates;
-typedef enum ig_resize_nearest { IG_ROUND_PREFER_FLOOR, IG_ROUND_PREFER_CEIL, IG_ROUND_FLOOR, IG_ROUND_CEIL } ig_resize_nearest;
+typedef enum ig_resize_nearest {
+    IG_ROUND_PREFER_FLOOR,
+    IG_ROUND_PREFER_CEIL,
+    IG_ROUND_FLOOR,
+    IG_ROUND_CEIL,
+    IG_ROUND_EARLY
+} ig_resize_nearest;
 
 typedef struct ig_resample {
     ig_resize_mode mode;

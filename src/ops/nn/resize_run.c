@@ -47,11 +47,12 @@ static double near_source_of(const ig_resample *r, int k, int64_t in, int64_t ou
     }
 }
 
-static double nearest_of(ig_resize_nearest mode, double x) {
+static double nearest_of(ig_resize_nearest mode, double scale, double x) {
     switch (mode) {
     case IG_ROUND_PREFER_FLOOR: return ceil(x - 0.5);
     case IG_ROUND_PREFER_CEIL: return floor(x + 0.5);
     case IG_ROUND_FLOOR: return floor(x);
+    case IG_ROUND_EARLY: return scale < 1 ? ceil(x) : floor(x); /* opset 10, by its examples */
     default: return ceil(x);
     }
 }
@@ -102,7 +103,7 @@ static ig_status make_table(ig_call *c, const ig_resample *r, int k, int64_t in,
         x = fmin(fmax(x, -0x1p50), 0x1p50); /* NaN too */
         if (r->mode == IG_RESIZE_NEAREST) {
             x = fmin(fmax(near_source_of(r, k, in, out, i), -0x1p50), 0x1p50);
-            t->at[i] = ig_clamp_i64((int64_t)nearest_of(r->nearest, x), 0, in - 1);
+            t->at[i] = ig_clamp_i64((int64_t)nearest_of(r->nearest, r->scale[k], x), 0, in - 1);
             continue;
         }
         double base = ceil(x) - 1;
