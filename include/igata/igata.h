@@ -361,13 +361,32 @@ typedef struct ig_report_item {
     const char *rule, *message, *where, *hint;
 } ig_report_item;
 typedef struct ig_report ig_report;
-/* Everything found wrong or doubtful, not only the first. IG_OK also when there are errors in the model. */
-IG_API ig_status ig_model_check(ig_report **report, ig_model *model, ig_error *err);
+typedef struct ig_check_options {
+    size_t struct_size;
+    bool weights;       /* also read all weights: NaN, infinities, denormal numbers, tensors of zeros only [no] */
+    const char *target; /* also say what this runtime would refuse: "onnxruntime", ... see ig_check_target_at [none] */
+} ig_check_options;
+/* Everything found wrong or doubtful, not only the first. IG_OK also when there are errors in the model. IG_E_ARGUMENT for an
+ * unknown target. `options` may be NULL. */
+IG_API ig_status ig_model_check(ig_report **report, ig_model *model, const ig_check_options *options, ig_error *err);
+/* Runtimes of which it is known what they take: name, and where that knowledge is from. */
+typedef struct ig_check_target {
+    const char *name, *title, *source;
+} ig_check_target;
+IG_API size_t ig_check_target_count(void);
+IG_API ig_check_target ig_check_target_at(size_t i);
 IG_API void ig_report_free(ig_report *report);
 IG_API size_t ig_report_count(const ig_report *report);
 IG_API ig_report_item ig_report_at(const ig_report *report, size_t i);
 IG_API size_t ig_report_errors(const ig_report *report);
 IG_API size_t ig_report_warnings(const ig_report *report);
+
+/* The shape of an input. */
+typedef struct ig_input_shape {
+    const char *name;
+    int rank;
+    const int64_t *dims; /* -1 entries stay free */
+} ig_input_shape;
 
 /* How types and shapes are inferred. */
 typedef struct ig_infer_types_options {
@@ -376,6 +395,8 @@ typedef struct ig_infer_types_options {
     bool no_data_propagation;        /* contents of values are not computed: shapes that depend on them stay unknown */
     const struct ig_dim_value *dims; /* values for named dims */
     size_t n_dims;
+    const ig_input_shape *shapes; /* of inputs; a named dim that one of them fixes has that value everywhere */
+    size_t n_shapes;
 } ig_infer_types_options;
 /* Infers the types and shapes of all values and notes them in the model, where saving writes them: types of outputs, a
  * value_info for each value between. `report` (may be NULL) lists contradictions between operators and declared types. */

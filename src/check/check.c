@@ -156,11 +156,20 @@ ig_report *ig_report_new(ig_context *context) {
     return r;
 }
 
-ig_status ig_model_check(ig_report **out, ig_model *model, ig_error *err) {
+static bool is_target(const char *name) {
+    size_t i = 0;
+    while (i < ig_check_target_count() && strcmp(ig_check_target_at(i).name, name) != 0) i++;
+    return i < ig_check_target_count();
+}
+
+ig_status ig_model_check(ig_report **out, ig_model *model, const ig_check_options *options, ig_error *err) {
+    ig_check_options o = {0};
     *out = NULL;
+    if (options) memcpy(&o, options, ig_min_size(options->struct_size, sizeof o));
+    if (o.target && !is_target(o.target)) return ig_fail(err, IG_E_ARGUMENT, "unknown runtime '%.80s'", o.target);
     ig_report *r = ig_report_new(model->context);
     if (!r) return ig_oom(err);
-    ig_check c = {r, model};
+    ig_check c = {r, model, &o};
     ig_model_resolve(model);
     ig_check_each_graph(&c, number_nodes);
     for (size_t i = 0; i < model->findings.n; i++) {

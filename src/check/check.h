@@ -20,6 +20,7 @@ struct ig_report {
 typedef struct ig_check {
     ig_report *report;
     ig_model *model;
+    const ig_check_options *options;
 } ig_check;
 
 /* A rule looks at the whole model. The list is rules.def. */

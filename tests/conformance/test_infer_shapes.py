@@ -159,3 +159,40 @@ def test_dims_get_values(igata, tmp_path):
     assert known(out)["y"][1] == ["2*batch", 3]
     _, out = infer(igata, tmp_path, model, "--dim", "batch=5")
     assert known(out)["y"][1] == [10, 3]
+
+
+GIVEN = """
+    <ir_version: 8, opset_import: ["": 17]>
+    g (float[batch, 3, h, w] x, float[8, 3, 3, 3] k, float[seq, 4] s, float[past, 4] p) => (y, z) {
+        y = Conv<pads = [1, 1, 1, 1], strides = [2, 2]>(x, k)
+        z = Concat<axis = 0>(p, s)
+    }"""
+
+
+@pytest.mark.parametrize("options, y, z, x", [
+    ([], ["batch", 8, "floor((h + 1)/2)", "floor((w + 1)/2)"], ["seq + past", 4], ["batch", 3, "h", "w"]),
+    (["--dim", "batch=4", "--dim", "past=5"], [4, 8, "floor((h + 1)/2)", "floor((w + 1)/2)"], ["seq + 5", 4], [4, 3, "h", "w"]),
+    (["--shape", "x=?,3,224,225", "--shape", "s=2,4"], ["batch", 8, 112, 113], ["past + 2", 4], ["batch", 3, 224, 225]),
+])  # fmt: skip
+def test_given_sizes(igata, tmp_path, options, y, z, x):
+    r, out = infer(igata, tmp_path, parser.parse_model(GIVEN), *options)
+    assert r.code == 0, r.err
+    got = known(out)
+    assert got["y"][1] == y and sorted(map(str, got["z"][1])) == sorted(map(str, z))
+    assert [d.dim_value or d.dim_param for d in out.graph.input[0].type.tensor_type.shape.dim] == x
+
+
+@pytest.mark.parametrize("option, code, message", [("x=1,4,5,6", 2, "dim 1 of input 'x' is 3"), ("x=1,3", 2, "has rank 4"),
+                                                   ("q=1", 2, "no input 'q'"), ("x=1,a", 2, "no shape"), ("x", 2, "NAME=")])  # fmt: skip
+def test_given_shapes_that_cannot_be(igata, tmp_path, option, code, message):
+    r, _ = infer(igata, tmp_path, parser.parse_model(GIVEN), "--shape", option)
+    assert r.code == code and message in r.err
+
+
+def test_recursion_is_refused(igata, tmp_path):
+    text = """<ir_version: 8, opset_import: ["": 17, "f": 1]>
+        g (float[2] x) => (float[2] y) { y = f.a(x) }
+        <domain: "f", opset_import: ["f": 1]> a (x) => (y) { y = f.b(x) }
+        <domain: "f", opset_import: ["f": 1]> b (x) => (y) { y = f.a(x) }"""
+    r, _ = infer(igata, tmp_path, parser.parse_model(text))
+    assert r.code == 3 and "calls itself" in r.err

@@ -70,7 +70,7 @@ static ig_node *relu(ig_graph *g, ig_value *a, ig_value *out) { return node(g, "
 
 static void check(void) {
     ig_report_free(report);
-    assert_int_equal(ig_model_check(&report, model, NULL), IG_OK);
+    assert_int_equal(ig_model_check(&report, model, NULL, NULL), IG_OK);
 }
 
 static void finds(const char *rule, const char *where, const char *message) {
@@ -218,7 +218,7 @@ static void every_allocation_may_fail(void **state) {
         ig_report_free(report);
         report = NULL;
         allocator.fail_at = allocator.calls + fail_at;
-        status = ig_model_check(&report, model, NULL);
+        status = ig_model_check(&report, model, NULL, NULL);
         bool failed = allocator.calls >= allocator.fail_at;
         allocator.fail_at = 0;
         if (status != IG_E_MEMORY) assert_int_equal(status, IG_OK);
