@@ -36,7 +36,7 @@ static ig_status infer_qlinear_concat(ig_infer *c) {
 }
 
 typedef struct scaling {
-    double scale;
+    float scale;
     int64_t zero;
 } scaling;
 
@@ -45,7 +45,7 @@ static ig_status scaling_at(ig_call *c, size_t scale, size_t zero, scaling *s) {
     bool good = a && b && a->kind == IG_KIND_TENSOR && b->kind == IG_KIND_TENSOR && a->count == 1 && b->count == 1 &&
                 a->dtype == IG_F32 && (b->dtype == IG_U8 || b->dtype == IG_I8);
     if (!good) return ig_call_fail(c, "inputs %zu and %zu are no scale and zero point", scale, zero);
-    s->scale = ig_load_as_f64(IG_F32, a->data, 0);
+    memcpy(&s->scale, a->data, sizeof s->scale);
     s->zero = ig_load_as_i64(b->dtype, b->data, 0);
     return s->scale > 0 ? IG_OK : ig_call_fail(c, "the scale of input %zu isn't positive", scale);
 }
@@ -55,8 +55,9 @@ static void code_table(ig_dtype dtype, scaling from, scaling to, uint8_t *table)
     int64_t low = dtype == IG_I8 ? -128 : 0, high = dtype == IG_I8 ? 127 : 255;
     for (int code = 0; code < 256; code++) {
         uint8_t bits = (uint8_t)code;
-        double v = rint((double)(ig_load_as_i64(dtype, &bits, 0) - from.zero) * from.scale / to.scale);
-        int64_t q = v > 1e6 ? high : v < -1e6 ? low : ig_clamp_i64((int64_t)v + to.zero, low, high);
+        /* Step by step in float, as dequantizing and quantizing would: ties are common. */
+        float x = (float)(ig_load_as_i64(dtype, &bits, 0) - from.zero) * from.scale, v = rintf(x / to.scale);
+        int64_t q = v > 1e6f ? high : v < -1e6f ? low : ig_clamp_i64((int64_t)v + to.zero, low, high);
         table[code] = (uint8_t)q;
     }
 }
