@@ -12,7 +12,7 @@ TABLE = {
     "Block": (["X:T"], ["Y:T"], {"width": 16}),
     "BlockedConv": (["X:T", "W:T", "B?:T", "Z?:T"], ["Y:T"], CONV | FUSED),
     "BlockedMaxPool": (["X:T"], ["Y:T"], POOL),
-    "BlockedQLinearConv": (["x:T1", "x_scale:T", "x_zero_point:T1", "w:T1", "w_scale:T", "w_zero_point:T1", "y_scale:T",
+    "BlockedQLinearConv": (["x:T1", "x_scale:T", "x_zero_point:T1", "w:T4", "w_scale:T", "w_zero_point:T4", "y_scale:T",
                             "y_zero_point:T2", "B?:T3"], ["y:T2"], CONV),
     "FusedMatMul": (["A:T", "B:T", "bias?:T", "Z?:T"], ["Y:T"], FUSED),
     "StringFingerprint": (["input:tensor(string)"], ["output:tensor(uint64)"], {"key": list}),
@@ -20,7 +20,8 @@ TABLE = {
 }  # fmt: skip
 TYPES = ["float", "uint8", "int8"]
 CONSTRAINTS = [("T", [f"tensor({t})" for t in TYPES], ""), ("T1", [f"tensor({t})" for t in TYPES[1:]], ""),
-               ("T2", [f"tensor({t})" for t in TYPES[1:]], ""), ("T3", ["tensor(int32)"], "")]  # fmt: skip
+               ("T2", [f"tensor({t})" for t in TYPES[1:]], ""), ("T3", ["tensor(int32)"], ""),
+               ("T4", [f"tensor({t})" for t in TYPES[1:]], "")]  # fmt: skip
 
 
 def formals(rows):
