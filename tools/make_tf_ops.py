@@ -5,7 +5,7 @@ defaults of attributes, which files leave out.
 
 usage: make_tf_ops.py > src/formats/tensorflow/ops.inc
 
-A row: name, outputs, defaults, flags. Outputs are separated by spaces: name, then *N for as many as the attribute N says or
+A row: name, least number of inputs, outputs, defaults, whether it is stateful. Outputs are separated by spaces: name, then *N for as many as the attribute N says or
 @A for one per entry of the list A, then :T for the type that the attribute T names or =type for a fixed one. Defaults: name=
 and the value behind a letter for its kind (b bool, i int, f float, s text, t type, h shape; capital: a list with commas).
 Left out: operators of training, input pipelines, distribution and accelerators, which no file for inference has.
@@ -78,7 +78,8 @@ def main():
             continue
         outs = " ".join(output(a) for a in op.output_arg)
         defaults = " ".join(filter(None, (default(a) for a in op.attr if a.HasField("default_value"))))
-        rows.append((op.name, f'{{"{op.name}", "{outs}", "{defaults}", {"true" if op.is_stateful else "false"}}},'))
+        least = sum(not (a.number_attr or a.type_list_attr) for a in op.input_arg)
+        rows.append((op.name, f'{{"{op.name}", {least}, "{outs}", "{defaults}", {"true" if op.is_stateful else "false"}}},'))
     print("/* Made by tools/make_tf_ops.py from tensorflow 2.21.0. Don't edit. */")
     for _, row in sorted(rows):
         print(row)

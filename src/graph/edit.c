@@ -192,6 +192,12 @@ bool ig_graph_set_output(ig_graph *g, size_t index, ig_value *v) {
     return true;
 }
 
+void ig_graph_drop_last_output(ig_graph *g) {
+    if (g->outputs.n == 0) return;
+    g->outputs.n--;
+    drop_use(g->outputs.items[g->outputs.n].value, NULL, g, (uint32_t)g->outputs.n);
+}
+
 ig_value *ig_graph_add_initializer(ig_graph *g, ig_const *c) {
     ig_shape shape = {.rank = c->rank};
     for (int i = 0; i < c->rank; i++) shape.dims[i] = ig_dim_of(c->dims[i]);

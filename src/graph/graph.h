@@ -324,6 +324,8 @@ bool ig_graph_add_input(ig_graph *graph, ig_value *value);
 bool ig_graph_add_output(ig_graph *graph, ig_value *value);
 /* Makes output `index` another value. */
 bool ig_graph_set_output(ig_graph *graph, size_t index, ig_value *value);
+/* Takes the last output off the graph's list. */
+void ig_graph_drop_last_output(ig_graph *graph);
 /* An initializer holding the constant, named by it. */
 ig_value *ig_graph_add_initializer(ig_graph *graph, ig_const *constant);
 

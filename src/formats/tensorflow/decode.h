@@ -57,6 +57,8 @@ ig_name ig_tf_name(ig_tf_reader *r, ig_str text);
 ig_status ig_tf_read_graph(ig_tf_reader *r, const ig_tf_graph *pb);
 /* The value that a name like "node:0", "node" (output 0) or "^node" means in the main graph; NULL when there is none. */
 ig_status ig_tf_find_value(ig_tf_reader *r, ig_str name, ig_value **out);
+/* The output of a node of the main graph that says that it has run. */
+ig_status ig_tf_control_output(ig_tf_reader *r, ig_node *node, ig_value **out);
 /* Makes `value` (of a placeholder, or any other) an input of the main graph: whoever read it reads the input. */
 ig_status ig_tf_make_input(ig_tf_reader *r, ig_value *value, ig_name name, const ig_type *type, ig_value **out);
 /* Erases the nodes of the main graph that no graph output and none of the `roots` need, and functions that nobody calls. */

@@ -416,6 +416,12 @@ ig_status ig_tf_find_value(ig_tf_reader *r, ig_str name, ig_value **out) {
     return find_value(r, &s, name, out);
 }
 
+ig_status ig_tf_control_output(ig_tf_reader *r, ig_node *node, ig_value **out) {
+    scope s = {.graph = r->model->graph, .places = &r->nodes};
+    ig_tf_place p = {.node = node};
+    return control_of(r, &s, &p, ig_name_str(node->name), out);
+}
+
 static bool drop_value(ig_value *v) {
     while (v->uses && v->uses->node)
         if (!ig_node_set_input(v->uses->node, v->uses->index, NULL)) return false;

@@ -20,7 +20,9 @@ size_t ig_tf_type_bytes(int32_t type);
 
 /* One operator: a row of ops.inc, explained in tools/make_tf_ops.py. */
 typedef struct ig_tf_op_row {
-    const char *name, *outputs, *defaults;
+    const char *name;
+    uint8_t least_inputs;
+    const char *outputs, *defaults;
     bool stateful;
 } ig_tf_op_row;
 

@@ -243,7 +243,26 @@ static ig_status find_initialization(saved_model *s) {
     return IG_OK;
 }
 
-/* Nodes that initialize come first, because no edge says so. */
+/* Reads a resource that a node of the initialization makes. */
+static bool uses_initialized(const ig_node *n) {
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const ig_value *v = n->in[i];
+        if (v && v->producer && v->producer->mark && v->type && v->type->kind == IG_KIND_OPAQUE && !ig_tf_is_control(v)) return true;
+    }
+    return false;
+}
+
+static ig_status wait_for_roots(saved_model *s, ig_node *n) {
+    for (size_t i = 0; i < s->roots.n; i++) {
+        ig_value *control;
+        uint32_t at = n->n_in;
+        IG_TRY(ig_tf_control_output(s->r, s->roots.items[i], &control));
+        if (!ig_node_resize(n, at + 1, n->n_out) || !ig_node_set_input(n, at, control)) return ig_oom(s->r->err);
+    }
+    return IG_OK;
+}
+
+/* Tables are filled before they are read, which no edge of the file says. */
 static ig_status order_initialization(saved_model *s) {
     ig_graph *g = s->r->model->graph;
     IG_VEC(ig_node *) stack = {0};
@@ -257,12 +276,8 @@ static ig_status order_initialization(saved_model *s) {
         for (uint32_t i = 0; i < n->n_in; i++)
             if (n->in[i] && n->in[i]->producer && !IG_PUSH(&s->r->arena, &stack, n->in[i]->producer)) return ig_oom(s->r->err);
     }
-    ig_node *at = g->first;
-    for (ig_node *n = g->first, *next; n; n = next) {
-        next = n->next;
-        if (n->mark && n != at) ig_node_move(n, at);
-        if (n == at) at = at->next;
-    }
+    for (ig_node *n = g->first; n; n = n->next)
+        if (!n->mark && uses_initialized(n)) IG_TRY(wait_for_roots(s, n));
     return IG_OK;
 }
 
