@@ -303,6 +303,15 @@ static ig_value *filled(ig_sketch *s, ig_value *x, double value) {
     return CALL(s, "Expand", of, shape);
 }
 
+/* As an integer of 64 bits. */
+static ig_value *as_i64(ig_sketch *s, ig_value *v) {
+    if (v && v->type && v->type->kind == IG_KIND_TENSOR && v->type->dtype == IG_I64) return v;
+    ig_value *y = s->status == IG_OK ? ig_build_op(&s->build, "Cast", &v, 1) : NULL;
+    if (y) ig_build_int(&s->build, "to", IG_I64);
+    if (s->status == IG_OK) finish_node(s, s->build.last);
+    return s->status == IG_OK ? y : NULL;
+}
+
 static bool known_shape(const ig_value *v, ig_shape *shape) {
     *shape = ig_type_shape(v ? v->type : NULL);
     return shape->rank >= 0;
@@ -574,6 +583,7 @@ static ig_value *function_value(parser *w, ig_str name, ig_value **args, size_t 
     if (ig_str_is(name, "like") && n == 2) return ig_sketch_like(w->s, args[0], args[1]);
     if (ig_str_is(name, "zeros") && n == 1) return filled(w->s, args[0], 0);
     if (ig_str_is(name, "ones") && n == 1) return filled(w->s, args[0], 1);
+    if (ig_str_is(name, "i64") && n == 1) return as_i64(w->s, args[0]);
     fail_text(w, "an unknown function");
     return NULL;
 }

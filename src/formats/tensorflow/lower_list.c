@@ -45,7 +45,7 @@ static ig_value *unset_rows(ig_lower *l, const ig_tf_thing *t) {
     ig_tf_bind(l, "n", t->part[0]);
     ig_tf_bind(l, "zero", ig_tf_scalar(l, t->dtype, 0));
     if (t->dtype == IG_STRING) ig_tf_bind(l, "zero", ig_tf_scalar(l, IG_STRING, 0));
-    return ig_tf_v(l, "Expand(zero, Concat<axis=0>(Reshape(n, [1]), [%s]))", ig_tf_list(l, dims, n));
+    return ig_tf_v(l, "Expand(zero, Concat<axis=0>(Reshape(n, [1]), [%s]))", ig_tf_join(l, dims, n));
 }
 
 ig_value *ig_tf_list_sequence(ig_lower *l, ig_tf_thing *t) {
@@ -123,7 +123,7 @@ static ig_tf_thing *with_item(ig_lower *l, const ig_tf_thing *t, ig_value *seque
 
 ig_status ig_tf_lower_list_reserve(ig_lower *l) {
     ig_dtype dtype = ig_tf_attr_dtype(l, "element_dtype");
-    bool empty = ig_tf_arg(l) == 1; /* EmptyTensorList: the other input is the most that it will hold */
+    bool empty = ig_tf_rule_arg(l) == 1; /* EmptyTensorList: the other input is the most that it will hold */
     ig_value *n = empty ? ig_tf_scalar(l, IG_I64, 0) : ig_tf_i64(l, ig_tf_in(l, 1));
     ig_tf_out_thing(l, 0, ig_tf_list_of(l, IG_TF_RESERVED, n, dtype, element_type(l, dtype, ig_tf_in(l, 0))));
     return IG_OK;
@@ -211,7 +211,7 @@ static ig_tf_thing *set_element(ig_lower *l, ig_tf_thing *t, ig_value *index, ig
 ig_status ig_tf_lower_list_set(ig_lower *l) {
     ig_tf_thing *t;
     IG_TRY(need_list(l, 0, &t));
-    bool grows = ig_tf_attr(l, "resize_if_index_out_of_bounds") != 0;
+    bool grows = ig_tf_int_attr(l, "resize_if_index_out_of_bounds") != 0;
     ig_tf_out_thing(l, 0, set_element(l, t, ig_tf_in(l, 1), ig_tf_in(l, 2), grows));
     return IG_OK;
 }
@@ -378,7 +378,7 @@ ig_status ig_tf_lower_array(ig_lower *l) {
     if (!handle) return ig_oom(l->err);
     handle->dtype = dtype;
     handle->element = dims.rank >= 0 ? ig_type_tensor(&l->model->arena, dtype, &dims) : NULL;
-    handle->grows = ig_tf_attr(l, "dynamic_size") != 0;
+    handle->grows = ig_tf_int_attr(l, "dynamic_size") != 0;
     ig_tf_out_thing(l, 0, handle);
     ig_tf_out_thing(l, 1, ig_tf_list_of(l, IG_TF_RESERVED, ig_tf_i64(l, ig_tf_in(l, 0)), dtype, handle->element));
     return IG_OK;

@@ -48,7 +48,7 @@ static ig_status need_value(ig_lower *l, uint32_t i, ig_tf_resource **out) {
 ig_status ig_tf_lower_variable(ig_lower *l) {
     ig_tf_resource *r;
     IG_TRY(make_resource(l, IG_TF_VARIABLE, &r));
-    r->reference = ig_tf_arg(l) == 1;
+    r->reference = ig_tf_rule_arg(l) == 1;
     if (!r->value && ig_tf_count_in(l)) r->value = ig_tf_in(l, 0);
     return IG_OK;
 }
@@ -90,7 +90,7 @@ ig_status ig_tf_lower_scatter_variable(ig_lower *l) {
     int index_rank = ig_tf_rank_of(ig_tf_in(l, 1)), rank;
     IG_TRY(need_value(l, 0, &r));
     rank = ig_tf_rank_of(r->value);
-    bool elements = ig_tf_arg(l) == 1;
+    bool elements = ig_tf_rule_arg(l) == 1;
     if (index_rank < 0 || rank < 0) return ig_lower_refuse(l, "a rank is unknown");
     ig_tf_bind(l, "v", r->value);
     ig_tf_s(l)->principal = r->value;
@@ -134,7 +134,7 @@ ig_status ig_tf_lower_variable_gather(ig_lower *l) {
     ig_tf_resource *r;
     IG_TRY(need_value(l, 0, &r));
     ig_tf_bind(l, "v", r->value);
-    if (ig_tf_attr(l, "batch_dims") != 0) return ig_lower_refuse(l, "batch_dims isn't 0");
+    if (ig_tf_int_attr(l, "batch_dims") != 0) return ig_lower_refuse(l, "batch_dims isn't 0");
     return ig_tf_text(l, "y = Gather<axis=0>(v, x1)");
 }
 
@@ -146,16 +146,12 @@ ig_status ig_tf_lower_variable_gather_nd(ig_lower *l) {
     return ig_tf_text(l, "y = GatherND(v, i)");
 }
 
-/* v[a:b:c] = value, by scattering: the places are those that the slice would read from numbers 0, 1, 2 … */
 ig_status ig_tf_lower_strided_assign(ig_lower *l) {
     ig_tf_resource *r;
     IG_TRY(need_value(l, 0, &r));
-    ig_tf_bind(l, "v", r->value);
-    ig_tf_bind(l, "places", ig_tf_v(l, "Reshape(Range(0i, Size(v), 1i), Shape(v))"));
-    ig_value *slice = ig_tf_slice_like(l, ig_sketch_get(ig_tf_s(l), "places"), 1);
-    if (!slice) return ig_tf_s(l)->status != IG_OK ? ig_tf_s(l)->status : IG_E_UNSUPPORTED;
-    ig_tf_bind(l, "at", slice);
-    assign(l, r, ig_tf_v(l, "Reshape(ScatterElements<axis=0>(Reshape(v, [-1]), Reshape(at, [-1]), Reshape(Expand(x4, Shape(at)), [-1])), Shape(v))"));
+    ig_value *v = ig_tf_slice_update(l, r->value, ig_tf_in(l, 4));
+    if (!v) return ig_tf_s(l)->status != IG_OK ? ig_tf_s(l)->status : IG_E_UNSUPPORTED;
+    assign(l, r, v);
     return IG_OK;
 }
 
@@ -239,9 +235,9 @@ static ig_status each_line(ig_lower *l, ig_span file, int64_t limit, column *key
 }
 
 static ig_status read_table(ig_lower *l, ig_tf_resource *r, ig_span file) {
-    column keys = {.index = ig_tf_attr(l, "key_index"), .dtype = r->key_dtype};
-    column values = {.index = ig_tf_attr(l, "value_index"), .dtype = r->dtype};
-    int64_t limit = ig_tf_attr(l, "vocab_size"), n;
+    column keys = {.index = ig_tf_int_attr(l, "key_index"), .dtype = r->key_dtype};
+    column values = {.index = ig_tf_int_attr(l, "value_index"), .dtype = r->dtype};
+    int64_t limit = ig_tf_int_attr(l, "vocab_size"), n;
     ig_str delimiter = ig_attr_str(l->node, "delimiter");
     char c = delimiter.n ? delimiter.s[0] : '\t';
     if (ig_str_is(delimiter, "\\t")) c = '\t';

@@ -303,7 +303,7 @@ static ig_status begin(ig_lower *l) {
     if (!st) return ig_oom(l->err);
     l->state = st;
     ig_arena_init(&st->arena, l->model->context);
-    st->library = (ig_tf_library){.model = l->model, .err = l->err};
+    st->library = (ig_tf_functions){.model = l->model, .err = l->err};
     ig_map_init(&st->library.functions, &st->arena);
     ig_map_init(&st->library.effects, &st->arena);
     ig_map_init(&st->things, &st->arena);

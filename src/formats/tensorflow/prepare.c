@@ -1,7 +1,7 @@
 /* Getting graphs ready to be lowered: in order, and with nothing in them that nobody needs. */
 #include "formats/tensorflow/rules.h"
 
-ig_function *ig_tf_find_function(const ig_tf_library *library, ig_str name) {
+ig_function *ig_tf_find_function(const ig_tf_functions *library, ig_str name) {
     ig_name key = name.s ? ig_names_find(&library->model->names, name) : NULL;
     return key ? ig_map_get(&library->functions, IG_KEY(key)) : NULL;
 }
@@ -23,9 +23,9 @@ static bool changes_state(const char *op) {
     return ig_str_starts(name, "ResourceScatter") || scatter;
 }
 
-static ig_status graph_changes(ig_tf_library *library, const ig_graph *g, uint32_t depth, bool *changes);
+static ig_status graph_changes(ig_tf_functions *library, const ig_graph *g, uint32_t depth, bool *changes);
 
-static ig_status function_changes(ig_tf_library *library, const ig_function *f, uint32_t depth, bool *changes) {
+static ig_status function_changes(ig_tf_functions *library, const ig_function *f, uint32_t depth, bool *changes) {
     static const char yes, no;
     const char *known = ig_map_get(&library->effects, IG_KEY(f));
     if (known) {
@@ -43,7 +43,7 @@ static ig_status function_changes(ig_tf_library *library, const ig_function *f, 
 }
 
 /* The functions that a node names in its attributes. */
-static ig_status node_changes(ig_tf_library *library, const ig_node *n, uint32_t depth, bool *changes) {
+static ig_status node_changes(ig_tf_functions *library, const ig_node *n, uint32_t depth, bool *changes) {
     if (changes_state(n->op)) *changes = true;
     for (const ig_attr *a = n->attrs; a && !*changes; a = a->next) {
         const ig_str *names = a->kind == IG_ATTR_STRING ? &a->s : a->kind == IG_ATTR_STRINGS ? a->strings : NULL;
@@ -56,7 +56,7 @@ static ig_status node_changes(ig_tf_library *library, const ig_node *n, uint32_t
     return IG_OK;
 }
 
-static ig_status graph_changes(ig_tf_library *library, const ig_graph *g, uint32_t depth, bool *changes) {
+static ig_status graph_changes(ig_tf_functions *library, const ig_graph *g, uint32_t depth, bool *changes) {
     for (const ig_node *n = g->first; n && !*changes; n = n->next) IG_TRY(node_changes(library, n, depth, changes));
     return IG_OK;
 }
@@ -82,7 +82,7 @@ static bool drop_control(ig_graph *g) {
     return true;
 }
 
-static ig_status drop_unneeded(ig_tf_library *library, ig_graph *g) {
+static ig_status drop_unneeded(ig_tf_functions *library, ig_graph *g) {
     for (ig_node *n = g->last, *previous; n; n = previous) {
         previous = n->previous;
         uint32_t uses = 0;
@@ -95,7 +95,7 @@ static ig_status drop_unneeded(ig_tf_library *library, ig_graph *g) {
     return IG_OK;
 }
 
-ig_status ig_tf_prepare(ig_tf_library *library, ig_graph *g) {
+ig_status ig_tf_prepare(ig_tf_functions *library, ig_graph *g) {
     if (has_old_control_flow(g)) IG_TRY(ig_tf_functionalize(library, g));
     ig_status status = ig_graph_sort(g, library->err);
     if (status == IG_NO) {

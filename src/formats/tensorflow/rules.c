@@ -173,7 +173,7 @@ ig_status ig_tf_lower_text(ig_lower *l) {
 
 /* ------------------------------------------------------------------------------------------------------------ building */
 
-const char *ig_tf_list(ig_lower *l, const int64_t *list, size_t n) {
+const char *ig_tf_join(ig_lower *l, const int64_t *list, size_t n) {
     ig_text text;
     ig_text_init(&text, &ig_tf_s(l)->arena);
     ig_text_add(&text, IG_STR(""));
@@ -204,7 +204,7 @@ ig_value *ig_tf_transpose(ig_lower *l, ig_value *v, const int64_t *perm, size_t 
     bool moves = false;
     for (size_t i = 0; i < n; i++) moves |= perm[i] != (int64_t)i;
     if (!v || !moves) return v;
-    const char *attributes = ig_arena_printf(&ig_tf_s(l)->arena, "perm=[%s]", ig_tf_list(l, perm, n));
+    const char *attributes = ig_arena_printf(&ig_tf_s(l)->arena, "perm=[%s]", ig_tf_join(l, perm, n));
     if (!attributes) l->b.failed = true;
     return attributes ? ig_tf_node1(l, NULL, "Transpose", attributes, (ig_value *[]){v}, 1) : NULL;
 }

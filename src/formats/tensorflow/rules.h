@@ -14,6 +14,8 @@
 #include "formats/tensorflow/decode.h"
 #include "ops/sketch.h"
 
+#include <stdio.h>
+
 /* -------------------------------------------------------------------------------------------------------------- things */
 
 typedef enum ig_tf_kind {
@@ -55,12 +57,12 @@ typedef struct ig_tf_thing {
 /* --------------------------------------------------------------------------------------------------------------- state */
 
 /* The functions of a file. */
-typedef struct ig_tf_library {
+typedef struct ig_tf_functions {
     ig_model *model;
     ig_map functions; /* name -> ig_function */
     ig_map effects;   /* ig_function -> whether running it changes variables or tables */
     ig_error *err;
-} ig_tf_library;
+} ig_tf_functions;
 
 typedef struct ig_tf_result {
     ig_value *value;
@@ -69,7 +71,7 @@ typedef struct ig_tf_result {
 
 typedef struct ig_tf_state {
     ig_arena arena;
-    ig_tf_library library;
+    ig_tf_functions library;
     ig_map things;    /* value -> ig_tf_thing */
     ig_map known;     /* value -> ig_ints: content of shapes */
     IG_VEC(ig_tf_resource *) resources;
@@ -107,7 +109,7 @@ bool ig_tf_int(ig_lower *l, const ig_value *v, int64_t *out);
 bool ig_tf_number(ig_lower *l, const ig_value *v, double *out);
 ig_dtype ig_tf_attr_dtype(const ig_lower *l, const char *name);
 bool ig_tf_attr_is(const ig_lower *l, const char *name, const char *text);
-static inline int64_t ig_tf_attr(const ig_lower *l, const char *name) { return ig_attr_int(l->node, name); }
+static inline int64_t ig_tf_int_attr(const ig_lower *l, const char *name) { return ig_attr_int(l->node, name); }
 /* True where attribute `name` (data_format unless it says otherwise) has channels behind N. */
 bool ig_tf_channels_first(const ig_lower *l);
 
@@ -133,7 +135,7 @@ ig_status ig_tf_text(ig_lower *l, const char *format, ...) IG_PRINTF(2, 3);
 #define ig_tf_v(l, ...)          ig_sketch_value(ig_tf_s(l), __VA_ARGS__)
 #define ig_tf_bind(l, name, ...) ig_sketch_bind(ig_tf_s(l), (name), (__VA_ARGS__))
 /* "1, 2, 3" in memory of the rule. */
-const char *ig_tf_list(ig_lower *l, const int64_t *list, size_t n);
+const char *ig_tf_join(ig_lower *l, const int64_t *list, size_t n);
 /* As int64, as ONNX wants sizes; and as the integer type that TensorFlow wants. Through casts that were made before. */
 ig_value *ig_tf_i64(ig_lower *l, ig_value *v);
 ig_value *ig_tf_cast(ig_lower *l, ig_value *v, ig_dtype dtype);
@@ -164,15 +166,17 @@ ig_tf_thing *ig_tf_list_of(ig_lower *l, ig_tf_form form, ig_value *part, ig_dtyp
 
 /* What the node's begin, end, strides (inputs from `first` on) and masks select of a value; NULL after a refusal. */
 ig_value *ig_tf_slice_like(ig_lower *l, ig_value *v, uint32_t first);
+/* The value with `with` in the places that ig_tf_slice_like would take; NULL after a refusal. */
+ig_value *ig_tf_slice_update(ig_lower *l, ig_value *v, ig_value *with);
 
 /* ---- prepare.c ---- */
 
 /* Function `name` of the library; NULL when there is none. */
-ig_function *ig_tf_find_function(const ig_tf_library *library, ig_str name);
+ig_function *ig_tf_find_function(const ig_tf_functions *library, ig_str name);
 /* Gets a graph ready: without the control flow of TensorFlow 1, sorted, without control edges, without what nobody needs. */
-ig_status ig_tf_prepare(ig_tf_library *library, ig_graph *graph);
+ig_status ig_tf_prepare(ig_tf_functions *library, ig_graph *graph);
 /* Turns Switch, Merge, Enter, Exit, NextIteration and LoopCond of a graph into If and While with new functions. */
-ig_status ig_tf_functionalize(ig_tf_library *library, ig_graph *graph);
+ig_status ig_tf_functionalize(ig_tf_functions *library, ig_graph *graph);
 
 /* ---- calls.c: functions, branches, loops ---- */
 
@@ -198,7 +202,7 @@ enum {
     IG_TF_THINGS = 1 << 17,     /* looks after things among its inputs and outputs itself */
     IG_TF_REFERENCES = 1 << 18, /* wants variables of TensorFlow 1 themselves, not what they hold */
 };
-static inline int64_t ig_tf_arg(const ig_lower *l) { return l->rule->arg & 0xffff; }
+static inline int64_t ig_tf_rule_arg(const ig_lower *l) { return l->rule->arg & 0xffff; }
 
 ig_status ig_tf_lower_text(ig_lower *l); /* rule->to is the sketch */
 
