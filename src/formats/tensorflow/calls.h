@@ -23,7 +23,7 @@ bool ig_tf_is_broken(const ig_lower *l, const ig_value *v);
 ig_status ig_tf_break(ig_lower *l, uint32_t output);
 /* The plain values that a value consists of: one, two for complex numbers, the sequence of a list; none for handles. They are
  * made where the sketch stands. */
-ig_status ig_tf_take_apart(ig_lower *l, ig_value *v, ig_value *part[2], size_t *n);
+ig_status ig_tf_take_apart(ig_lower *l, ig_value *v, ig_value **part, size_t *n);
 /* The same kind of value as `like`, made of these parts. NULL when memory runs out. */
 ig_value *ig_tf_put_together(ig_lower *l, ig_graph *g, const ig_value *like, ig_value *const *part);
 /* What is true of both types; NULL when nothing is, or memory runs out. */

@@ -87,15 +87,18 @@ static ig_status fused(ig_lower *l, ig_value *v, uint32_t next, ig_value **out) 
     return IG_OK;
 }
 
+ig_status ig_tf_fused(ig_lower *l, ig_value *v, uint32_t next) {
+    ig_value *y;
+    IG_TRY(fused(l, v, next, &y));
+    ig_tf_out(l, 0, y);
+    return IG_OK;
+}
+
 /* A bias that the convolution itself can add; the rest of fused_ops starts one later. */
 static ig_value *own_bias(ig_lower *l) { return is_fused(l, 0, "BiasAdd") && ig_tf_rank_of(ig_tf_in(l, 2)) == 1 ? ig_tf_in(l, 2) : NULL; }
 
 static ig_status finish(ig_lower *l, ig_value *v, int rank) {
-    ig_value *y;
-    v = ig_tf_to_last(l, v, rank);
-    IG_TRY(fused(l, v, 2, &y));
-    ig_tf_out(l, 0, y);
-    return IG_OK;
+    return ig_tf_fused(l, ig_tf_to_last(l, v, rank), 2);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- convolutions */
@@ -127,11 +130,8 @@ static ig_status conv(ig_lower *l, ig_value *x, ig_tf_window *w, int rank) {
     size_t n;
     const ig_str *ops = ig_attr_strs(l->node, "fused_ops", &n);
     ig_attr rest = {.name = ig_model_name(l->model, "fused_ops"), .kind = IG_ATTR_STRINGS, .strings = ops + 1, .n = n - 1};
-    ig_value *y;
     if (!rest.name || !ig_attr_put(l->node, &rest)) return ig_oom(l->err);
-    IG_TRY(fused(l, v, 3, &y));
-    ig_tf_out(l, 0, y);
-    return IG_OK;
+    return ig_tf_fused(l, v, 3);
 }
 
 ig_status ig_tf_lower_conv(ig_lower *l) {

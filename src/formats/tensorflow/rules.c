@@ -1,6 +1,7 @@
 /* What rules ask of values, and how they hand over results. */
 #include "formats/tensorflow/rules.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 /* -------------------------------------------------------------------------------------------------------------- things */

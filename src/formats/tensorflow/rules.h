@@ -162,6 +162,11 @@ void ig_tf_need_opset(ig_lower *l, int64_t version);
 ig_value *ig_tf_list_sequence(ig_lower *l, ig_tf_thing *list); /* as an ONNX sequence, whatever its form */
 ig_tf_thing *ig_tf_list_of(ig_lower *l, ig_tf_form form, ig_value *part, ig_dtype dtype, const ig_type *element);
 
+/* ---- lower_nn.c ---- */
+
+/* Output 0 is the value after the steps that the attribute fused_ops lists, with their arguments from input `next` on. */
+ig_status ig_tf_fused(ig_lower *l, ig_value *v, uint32_t next);
+
 /* ---- lower_slice.c ---- */
 
 /* What the node's begin, end, strides (inputs from `first` on) and masks select of a value; NULL after a refusal. */
