@@ -52,10 +52,12 @@ static ig_status make_inputs(ig_tf_reader *r) {
 static bool is_no_result(const ig_node *n) {
     static const char *const ops[] = {
         "NoOp",  "Assert", "Print", "PrintV2",       "SaveV2", "MergeSummary", "ScalarSummary", "HistogramSummary",
-        "Const", "Enter",  "Exit",  "NextIteration", "Switch", "Merge",        "LoopCond"};
+        "Const", "Enter",  "Exit",  "NextIteration", "Switch", "Merge",        "LoopCond",
+        "TensorArrayV3", "TensorArrayWriteV3", "TensorArrayScatterV3", "VarHandleOp", "VariableV2"};
     for (size_t i = 0; i < IG_COUNT_OF(ops); i++)
         if (strcmp(n->op, ops[i]) == 0) return true;
-    return ig_str_starts(ig_name_str(n->op), "Assign");
+    ig_str op = ig_name_str(n->op);
+    return ig_str_starts(op, "Assign") || ig_str_starts(op, "Placeholder") || ig_str_starts(op, "HashTable");
 }
 
 /* Nodes that nobody needs. Batch normalization has results for training only, behind the first. */

@@ -108,4 +108,3 @@ ig_status ig_tf_prepare(ig_tf_functions *library, ig_graph *g) {
     return drop_unneeded(library, g);
 }
 
-/* weakstub */ ig_status ig_tf_functionalize(ig_tf_functions *library, ig_graph *g) { IG_UNUSED(g); return ig_fail(library->err, IG_E_UNSUPPORTED, "TF1 control flow"); }
