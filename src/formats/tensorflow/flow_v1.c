@@ -49,12 +49,18 @@ static ig_status capture(region *r, const ig_value *v, ig_value *outside) {
     return ok && IG_PUSH(r->arena, &r->captured, outside) ? IG_OK : oom(r);
 }
 
+static bool is_at_border(const region *r, const ig_node *n) {
+    for (uint32_t i = 0; r->frame && i < n->n_out; i++)
+        if (n->out[i] && ig_map_get(&r->border, IG_KEY(n->out[i]))) return true;
+    return false;
+}
+
 /* Whether a value is at the border; then it is noted as captured. */
 static ig_status at_border(region *r, ig_value *v, int branch, bool *stop) {
     ig_node *n = v->producer;
     *stop = ig_map_get(&r->border, IG_KEY(v)) != NULL;
     if (*stop && !(n && is_switch(n) && !r->frame)) return IG_OK;
-    if (ig_tf_is_control(v) && (!n || is_enter(n) || (r->frame && n->n_out && ig_map_get(&r->border, IG_KEY(n->out[0]))))) {
+    if (ig_tf_is_control(v) && (!n || is_enter(n) || is_at_border(r, n))) {
         *stop = true;
         return IG_OK;
     }

@@ -153,7 +153,9 @@ static void bind_inputs(ig_lower *l) {
         ig_sketch_bind(s, name, l->node->in[i]);
     }
     if (n) ig_sketch_bind(s, "x", l->node->in[0]);
-    s->principal = n ? l->node->in[0] : NULL;
+    for (uint32_t i = 0; i < n && !s->principal; i++)
+        if (ig_tf_dtype_of(l->node->in[i])) s->principal = l->node->in[i];
+    if (!s->principal && n) s->principal = l->node->in[0];
 }
 
 static ig_status run_rule(ig_lower *l, ig_tf_result *results) {
