@@ -10,8 +10,8 @@
  * vector; _ for an absent argument; @name, an attribute of the node at hand (or its default): a number of the principal type,
  * with i behind it (@axis i) an int64 scalar, a list as an int64 vector. Attributes take numbers, [lists], 'texts', names of
  * element types, T for the principal one, or @name for the same as that attribute of the node (left out when it has none).
- * Functions that are no operators: like(g, x) sums g over what broadcasting x to it repeated; zeros(x), ones(x) have x's shape; i64(x)
- * is x, cast to int64 unless it is known to be that.
+ * Functions that are no operators: like(g, x) sums g over what broadcasting x to it repeated; zeros(x), ones(x) have x's shape;
+ * i64(x) is x, cast to int64 unless it is known to be that.
  *
  * Every node is resolved and its types are inferred as it is made. */
 #ifndef IG_OPS_SKETCH_H

@@ -1,5 +1,5 @@
-/* Calls of functions, branches and loops. Bodies of functions go where they are called; branches and loops become subgraphs, which
- * see the values around them, so that only what changes is handed in and out. */
+/* Calls of functions, branches and loops. Bodies of functions go where they are called; branches and loops become subgraphs,
+ * which see the values around them, so that only what changes is handed in and out. */
 #include "formats/tensorflow/calls.h"
 
 #include <stdio.h>
@@ -42,7 +42,8 @@ static ig_status check_size(ig_lower *l, const ig_graph *body) {
     if (ig_tf_state_of(l)->depth >= limits->depth)
         return ig_fail(l->err, IG_E_LIMIT, "functions call each other more than %u deep", limits->depth);
     if (l->model->n_nodes + body->n_nodes > limits->nodes)
-        return ig_fail(l->err, IG_E_LIMIT, "the model's functions expand to more than %llu nodes", (unsigned long long)limits->nodes);
+        return ig_fail(l->err, IG_E_LIMIT, "the model's functions expand to more than %llu nodes",
+                       (unsigned long long)limits->nodes);
     return IG_OK;
 }
 
@@ -115,8 +116,8 @@ ig_status ig_tf_lower_call(ig_lower *l) { return ig_tf_call_function(l, ig_attr_
 
 /* --------------------------------------------------------------------------------------------------------------- values */
 
-/* The plain values that a value consists of: one, two for complex numbers, the sequence of a list; none for handles. They are made
- * at the place where the sketch stands. */
+/* The plain values that a value consists of: one, two for complex numbers, the sequence of a list; none for handles. They are
+ * made at the place where the sketch stands. */
 ig_status ig_tf_take_apart(ig_lower *l, ig_value *v, ig_value **part, size_t *n) {
     ig_tf_thing *t = ig_tf_thing_of(l, v);
     *n = 0;
@@ -128,7 +129,9 @@ ig_status ig_tf_take_apart(ig_lower *l, ig_value *v, ig_value **part, size_t *n)
     } else if (t->kind == IG_TF_LIST) {
         part[(*n)++] = ig_tf_list_sequence(l, t);
     }
-    return ig_tf_s(l)->status == IG_OK && !l->b.failed ? IG_OK : ig_tf_s(l)->status != IG_OK ? ig_tf_s(l)->status : ig_oom(l->err);
+    return ig_tf_s(l)->status == IG_OK && !l->b.failed ? IG_OK
+           : ig_tf_s(l)->status != IG_OK               ? ig_tf_s(l)->status
+                                                       : ig_oom(l->err);
 }
 
 /* The same kind of value as `like`, made of these parts. NULL when memory runs out. */
@@ -162,7 +165,8 @@ const ig_type *ig_tf_common_type(ig_arena *arena, const ig_type *a, const ig_typ
     return ig_type_tensor(arena, a->dtype, &x);
 }
 
-/* Makes the value the next output of a graph of a node, by a node of its own where it is made outside or is an output already. */
+/* Makes the value the next output of a graph of a node, by a node of its own where it is made outside or is an output already.
+ */
 ig_status ig_tf_add_output(ig_lower *l, ig_graph *g, ig_value *v) {
     bool own = v->graph == g && v->producer;
     for (size_t i = 0; i < g->outputs.n; i++) own &= g->outputs.items[i].value != v;

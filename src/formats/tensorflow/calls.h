@@ -28,7 +28,8 @@ ig_status ig_tf_take_apart(ig_lower *l, ig_value *v, ig_value **part, size_t *n)
 ig_value *ig_tf_put_together(ig_lower *l, ig_graph *g, const ig_value *like, ig_value *const *part);
 /* What is true of both types; NULL when nothing is, or memory runs out. */
 const ig_type *ig_tf_common_type(ig_arena *arena, const ig_type *a, const ig_type *b);
-/* Makes the value the next output of a graph of a node, by a node of its own where it is made outside or is an output already. */
+/* Makes the value the next output of a graph of a node, by a node of its own where it is made outside or is an output already.
+ */
 ig_status ig_tf_add_output(ig_lower *l, ig_graph *g, ig_value *v);
 /* Past nodes that only hand on, within a function's body. */
 const ig_value *ig_tf_origin(const ig_value *v);

@@ -1,11 +1,12 @@
-/* TensorFlow 1's control flow (Switch, Merge, Enter, Exit, NextIteration, LoopCond) turned into While and If, whose parts are new
- * functions. How the operators play together: "Implementation of Control Flow in TensorFlow" (2017).
+/* TensorFlow 1's control flow (Switch, Merge, Enter, Exit, NextIteration, LoopCond) turned into While and If, whose parts are
+ * new functions. How the operators play together: "Implementation of Control Flow in TensorFlow" (2017).
  *
- * A loop is a frame, which nodes Enter makes. Each of its variables is a Merge of what enters and of the NextIteration; a Switch by
- * the LoopCond sends it into the body or to an Exit. Constant Enters are what the loop uses of its surroundings. The part of the
- * graph behind the LoopCond's input and that behind the NextIterations become functions. Innermost frames go first.
+ * A loop is a frame, which nodes Enter makes. Each of its variables is a Merge of what enters and of the NextIteration; a
+ * Switch by the LoopCond sends it into the body or to an Exit. Constant Enters are what the loop uses of its surroundings. The
+ * part of the graph behind the LoopCond's input and that behind the NextIterations become functions. Innermost frames go first.
  *
- * A condition is a Merge of two values, behind which lie Switches by one truth value. Again those go first that hold no others. */
+ * A condition is a Merge of two values, behind which lie Switches by one truth value. Again those go first that hold no others.
+ */
 #include "formats/tensorflow/rules.h"
 
 #include <stdio.h>
@@ -16,12 +17,12 @@
 typedef struct region {
     ig_tf_functions *library;
     ig_arena *arena;
-    ig_map border;               /* value -> the value outside that it stands for: an input of the functions */
-    IG_VEC(ig_value *) captured; /* values outside, each an input behind the variables */
+    ig_map border;                /* value -> the value outside that it stands for: an input of the functions */
+    IG_VEC(ig_value *) captured;  /* values outside, each an input behind the variables */
     IG_VEC(ig_value *) variables; /* value that stands for the variable, by number; border of its own */
-    ig_name frame;               /* of a loop; NULL: of a condition */
-    const ig_value *predicate;   /* of a condition: found by the first Switch */
-    int side[2];                 /* of a condition: which outputs of Switches the values lie behind; -1: none seen */
+    ig_name frame;                /* of a loop; NULL: of a condition */
+    const ig_value *predicate;    /* of a condition: found by the first Switch */
+    int side[2];                  /* of a condition: which outputs of Switches the values lie behind; -1: none seen */
 } region;
 
 typedef IG_VEC(ig_node *) nodes;
@@ -148,7 +149,8 @@ static ig_status add_input(writer *w, const ig_value *of, const ig_type *type) {
 }
 
 /* A function of the variables and of what is captured, with these results (and with `hand_on`, what is captured). */
-static ig_status make_function(region *r, const char *name, const nodes *list, ig_value *const *results, size_t n, bool hand_on, ig_name *out) {
+static ig_status make_function(region *r, const char *name, const nodes *list, ig_value *const *results, size_t n, bool hand_on,
+                               ig_name *out) {
     ig_model *m = r->library->model;
     ig_function *f = IG_NEW(&m->arena, ig_function);
     writer w = {.r = r, .g = ig_graph_new(m, NULL, NULL)};
@@ -187,10 +189,11 @@ static bool put_name(ig_node *n, const char *attribute, ig_name name) {
 }
 
 /* A call in place of what the functions were made of: `first` inputs, then what is captured. */
-static ig_status make_call(region *r, ig_graph *g, const char *op, ig_name name, ig_value *const *first, size_t n, const ig_value *const *like,
-                           size_t n_out, ig_node **out) {
+static ig_status make_call(region *r, ig_graph *g, const char *op, ig_name name, ig_value *const *first, size_t n,
+                           const ig_value *const *like, size_t n_out, ig_node **out) {
     ig_model *m = r->library->model;
-    ig_node *node = *out = ig_node_new(g, ig_model_name(m, op), ig_model_name(m, IG_TF_DOMAIN), (uint32_t)(n + r->captured.n), (uint32_t)n_out);
+    ig_node *node = *out =
+        ig_node_new(g, ig_model_name(m, op), ig_model_name(m, IG_TF_DOMAIN), (uint32_t)(n + r->captured.n), (uint32_t)n_out);
     if (!node || !node->op || !node->domain) return oom(r);
     node->name = name;
     for (size_t i = 0; i < n + r->captured.n; i++)
@@ -229,7 +232,9 @@ typedef struct frame {
     ig_node *condition; /* LoopCond */
 } frame;
 
-static ig_name frame_name(ig_model *m, const ig_node *enter, bool *ok) { return ig_intern(&m->names, ig_attr_str(enter, "frame_name"), ok); }
+static ig_name frame_name(ig_model *m, const ig_node *enter, bool *ok) {
+    return ig_intern(&m->names, ig_attr_str(enter, "frame_name"), ok);
+}
 
 /* The Merge of a loop variable: one input enters, the other comes from the iteration before. */
 static bool is_loop_merge(const ig_node *n, ig_node **enter, ig_node **next) {
@@ -244,7 +249,8 @@ static bool is_loop_merge(const ig_node *n, ig_node **enter, ig_node **next) {
 }
 
 static bool switches(const ig_node *n, const frame *f, const variable *v) {
-    return is_switch(n) && n->n_in > 1 && origin(n->in[0]) == v->merge->out[0] && n->in[1] && origin(n->in[1])->producer == f->condition;
+    return is_switch(n) && n->n_in > 1 && origin(n->in[0]) == v->merge->out[0] && n->in[1] &&
+           origin(n->in[1])->producer == f->condition;
 }
 
 /* The LoopCond that the Switch of a variable goes by, and the Exit behind it. */
@@ -283,7 +289,8 @@ static ig_status set_border(frame *f) {
         ig_value *at = v->merge->out[0];
         if (!ig_map_set(&f->r.border, IG_KEY(at), at) || !IG_PUSH(f->r.arena, &f->r.variables, at)) return oom(&f->r);
         for (const ig_use *u = at->uses; u; u = u->next)
-            if (switches(u->node, f, v) && u->node->n_out > 1 && u->node->out[1] && !ig_map_set(&f->r.border, IG_KEY(u->node->out[1]), at))
+            if (switches(u->node, f, v) && u->node->n_out > 1 && u->node->out[1] &&
+                !ig_map_set(&f->r.border, IG_KEY(u->node->out[1]), at))
                 return oom(&f->r);
     }
     return IG_OK;
@@ -296,7 +303,8 @@ static bool holds_another(const nodes *list) {
     return false;
 }
 
-static ig_status replace_frame(frame *f, ig_graph *g, const nodes *cond, const nodes *body, ig_name cond_name, ig_name body_name) {
+static ig_status replace_frame(frame *f, ig_graph *g, const nodes *cond, const nodes *body, ig_name cond_name,
+                               ig_name body_name) {
     size_t n = f->vars.n;
     ig_value **first = IG_NEW_ARRAY(f->r.arena, ig_value *, n + 1);
     const ig_value **like = IG_NEW_ARRAY(f->r.arena, const ig_value *, n + f->r.captured.n + 1);
@@ -441,7 +449,8 @@ static ig_status convert_a_merge(ig_tf_functions *library, ig_arena *arena, ig_g
     *done = !holds_merge(&one.branch[0]) && !holds_merge(&one.branch[1]);
     if (!*done) return IG_OK;
     if (!one.r.predicate)
-        return ig_fail(library->err, IG_E_UNSUPPORTED, "no lowering to ONNX for tensorflow.Merge (node '%.80s'): no Switch lies behind it",
+        return ig_fail(library->err, IG_E_UNSUPPORTED,
+                       "no lowering to ONNX for tensorflow.Merge (node '%.80s'): no Switch lies behind it",
                        ig_name_text(merge->name));
     choice_init(&all, library, arena);
     all.r.predicate = one.r.predicate;
@@ -451,7 +460,8 @@ static ig_status convert_a_merge(ig_tf_functions *library, ig_arena *arena, ig_g
         choice_init(&other, library, arena);
         if (!IG_PUSH(arena, &other.merges, n)) return oom(&other.r);
         IG_TRY(look_behind(&other));
-        bool fits = n == merge || (other.r.predicate == one.r.predicate && !holds_merge(&other.branch[0]) && !holds_merge(&other.branch[1]));
+        bool fits = n == merge ||
+                    (other.r.predicate == one.r.predicate && !holds_merge(&other.branch[0]) && !holds_merge(&other.branch[1]));
         if (fits && !IG_PUSH(arena, &all.merges, n)) return oom(&all.r);
     }
     IG_TRY(look_behind(&all));
@@ -465,7 +475,8 @@ static ig_status convert_merges(ig_tf_functions *library, ig_arena *arena, ig_gr
         if (!is_merge(n)) continue;
         *found = true;
         if (ig_tf_n_in(n) != 2 || !n->in[0] || !n->in[1])
-            return ig_fail(library->err, IG_E_UNSUPPORTED, "no lowering to ONNX for tensorflow.Merge (node '%.80s') of %u values", ig_name_text(n->name),
+            return ig_fail(library->err, IG_E_UNSUPPORTED,
+                           "no lowering to ONNX for tensorflow.Merge (node '%.80s') of %u values", ig_name_text(n->name),
                            ig_tf_n_in(n));
         IG_TRY(convert_a_merge(library, arena, g, n, &done));
         if (done) return IG_OK;

@@ -50,10 +50,26 @@ static ig_status make_inputs(ig_tf_reader *r) {
 
 /* Operators whose results are for people or files, or belong to a loop, not to readers of the graph. */
 static bool is_no_result(const ig_node *n) {
-    static const char *const ops[] = {
-        "NoOp",  "Assert", "Print", "PrintV2",       "SaveV2", "MergeSummary", "ScalarSummary", "HistogramSummary",
-        "Const", "Enter",  "Exit",  "NextIteration", "Switch", "Merge",        "LoopCond",
-        "TensorArrayV3", "TensorArrayWriteV3", "TensorArrayScatterV3", "VarHandleOp", "VariableV2"};
+    static const char *const ops[] = {"NoOp",
+                                      "Assert",
+                                      "Print",
+                                      "PrintV2",
+                                      "SaveV2",
+                                      "MergeSummary",
+                                      "ScalarSummary",
+                                      "HistogramSummary",
+                                      "Const",
+                                      "Enter",
+                                      "Exit",
+                                      "NextIteration",
+                                      "Switch",
+                                      "Merge",
+                                      "LoopCond",
+                                      "TensorArrayV3",
+                                      "TensorArrayWriteV3",
+                                      "TensorArrayScatterV3",
+                                      "VarHandleOp",
+                                      "VariableV2"};
     for (size_t i = 0; i < IG_COUNT_OF(ops); i++)
         if (strcmp(n->op, ops[i]) == 0) return true;
     ig_str op = ig_name_str(n->op);

@@ -1,7 +1,7 @@
 /* While as ONNX's Loop.
  *
- * The body's function has an input and a result for each loop variable. Those that it hands on unchanged are no variables of the
- * Loop: the body sees the values outside, constants as constants. A list that the body only writes, one element in each
+ * The body's function has an input and a result for each loop variable. Those that it hands on unchanged are no variables of
+ * the Loop: the body sees the values outside, constants as constants. A list that the body only writes, one element in each
  * iteration at the place of a counter, becomes a scan output. Everything else is carried, lists as sequences.
  *
  * What types carried values have, and which resources the body changes, shows when the body has been lowered. When that isn't
@@ -65,7 +65,8 @@ static bool is_counter(const loop *w, uint32_t i) {
         if (ig_tf_origin(add->in[k]) == body_in(w, i) && add->in[1 - k]) {
             const ig_value *one = ig_tf_origin(add->in[1 - k]);
             ig_tensor *t;
-            if (one->constant && ig_const_tensor(w->l->model, one->constant, &t, NULL) == IG_OK && t->count == 1 && ig_dtype_is_int(t->dtype))
+            if (one->constant && ig_const_tensor(w->l->model, one->constant, &t, NULL) == IG_OK && t->count == 1 &&
+                ig_dtype_is_int(t->dtype))
                 step = ig_load_as_i64(t->dtype, t->data, 0);
         }
     return step == 1;
@@ -87,8 +88,9 @@ static bool is_only_stacked(const ig_value *v) {
         if (!u->node) return false;
         if (is_op(u->node, "Identity") || is_op(u->node, "Exit")) {
             if (!is_only_stacked(u->node->out[0])) return false;
-        } else if (!is_op(u->node, "TensorListStack") && !is_op(u->node, "TensorArrayGatherV3") && !is_op(u->node, "TensorArraySizeV3") &&
-                   !is_op(u->node, "TensorListGetItem") && !is_op(u->node, "TensorListLength")) {
+        } else if (!is_op(u->node, "TensorListStack") && !is_op(u->node, "TensorArrayGatherV3") &&
+                   !is_op(u->node, "TensorArraySizeV3") && !is_op(u->node, "TensorListGetItem") &&
+                   !is_op(u->node, "TensorListLength")) {
             return false;
         }
     }
@@ -192,7 +194,8 @@ static ig_status begin_body(loop *w) {
 
 static ig_status lower_bodies(loop *w, ig_value **condition) {
     ig_lower *l = w->l;
-    ig_value **in = IG_NEW_ARRAY(w->arena, ig_value *, w->n + 1), **out = IG_NEW_ARRAY(w->arena, ig_value *, w->body->outputs.n + 1);
+    ig_value **in = IG_NEW_ARRAY(w->arena, ig_value *, w->n + 1),
+             **out = IG_NEW_ARRAY(w->arena, ig_value *, w->body->outputs.n + 1);
     ig_value **test = IG_NEW_ARRAY(w->arena, ig_value *, w->cond->outputs.n + 1);
     if (!in || !out || !test) return ig_oom(l->err);
     for (uint32_t i = 0; i < w->n; i++) in[i] = w->vars[i].in;
@@ -210,7 +213,8 @@ static ig_status lower_bodies(loop *w, ig_value **condition) {
     return IG_OK;
 }
 
-/* The assumed type without what isn't true of the next iteration's; *less when that is less than before. NULL: out of memory. */
+/* The assumed type without what isn't true of the next iteration's; *less when that is less than before. NULL: out of memory.
+ */
 static const ig_type *weaken(ig_arena *arena, const ig_type *assumed, const ig_type *next, bool *less) {
     ig_shape a = ig_type_shape(assumed), b = ig_type_shape(next);
     if (assumed->kind == IG_KIND_SEQUENCE && assumed->of) {
@@ -277,7 +281,8 @@ static ig_status find_changed(loop *w) {
         bool carried = false;
         for (size_t k = 0; k < w->changed.n; k++) carried |= w->changed.items[k].resource == i;
         if (carried || (r->value == old->value && r->values == old->values)) continue;
-        if (!old->value || r->table) return ig_lower_refuse(w->l, "its body gives a resource its first value, or changes a table");
+        if (!old->value || r->table)
+            return ig_lower_refuse(w->l, "its body gives a resource its first value, or changes a table");
         changed c = {.resource = i, .type = old->value->type};
         if (!IG_PUSH(w->arena, &w->changed, c)) return ig_oom(w->l->err);
         w->again = true;
@@ -315,7 +320,8 @@ static ig_status connect_scan(loop *w, variable *v) {
     for (int i = shape.rank; i > 0 && shape.rank < IG_MAX_RANK; i--) shape.dims[i] = shape.dims[i - 1];
     shape.dims[0] = ig_dim_unknown();
     if (shape.rank >= 0) shape.rank++;
-    return connect(w, NULL, v->end[0], ig_type_tensor(&w->l->model->arena, item ? item->dtype : IG_UNDEFINED, &shape), &v->after[0]);
+    return connect(w, NULL, v->end[0], ig_type_tensor(&w->l->model->arena, item ? item->dtype : IG_UNDEFINED, &shape),
+                   &v->after[0]);
 }
 
 /* The condition, variables, scans: in ONNX's order. The scans come last. */

@@ -21,7 +21,8 @@ ig_status ig_tf_lower_crop_and_resize(ig_lower *l) {
     ig_value *image = ig_tf_transpose(l, ig_tf_v(l, "Cast<to=float>(x0)"), to_first, 4);
     ig_value *in[] = {image, ig_tf_in(l, 1), ig_tf_in(l, 2), ig_tf_in(l, 3)};
     ig_value *y = ig_tf_node1(l, "com.microsoft", "CropAndResize", attributes, in, 4);
-    ig_shape shape = {.rank = 4, .dims = {{.value = IG_UNKNOWN}, {.value = IG_UNKNOWN}, {.value = IG_UNKNOWN}, {.value = IG_UNKNOWN}}};
+    ig_shape shape = {.rank = 4,
+                      .dims = {{.value = IG_UNKNOWN}, {.value = IG_UNKNOWN}, {.value = IG_UNKNOWN}, {.value = IG_UNKNOWN}}};
     if (y && !y->type && !(y->type = ig_type_tensor(&l->model->arena, IG_F32, &shape))) return ig_oom(l->err);
     ig_tf_out(l, 0, ig_tf_transpose(l, y, to_last, 4));
     return IG_OK;
@@ -46,8 +47,9 @@ ig_status ig_tf_lower_suppression(ig_lower *l) {
     ig_tf_bind(l, "max", ig_tf_i64(l, ig_tf_in(l, 2)));
     ig_tf_bind(l, "overlap", version == 1 ? ig_tf_v(l, "Cast<to=float>(@iou_threshold)") : ig_tf_v(l, "Cast<to=float>(x3)"));
     ig_tf_bind(l, "least", version > 2 ? ig_tf_v(l, "Reshape(Cast<to=float>(x4), [1])") : NULL);
-    ig_tf_bind(l, "all", ig_tf_v(l, "NonMaxSuppression(Unsqueeze(Cast<to=float>(x0), [0]), Unsqueeze(Cast<to=float>(x1), [0, 1]), "
-                                    "Reshape(max, [1]), Reshape(overlap, [1]), least)"));
+    ig_tf_bind(l, "all",
+               ig_tf_v(l, "NonMaxSuppression(Unsqueeze(Cast<to=float>(x0), [0]), Unsqueeze(Cast<to=float>(x1), [0, 1]), "
+                          "Reshape(max, [1]), Reshape(overlap, [1]), least)"));
     ig_tf_bind(l, "found", ig_tf_v(l, "Gather<axis=1>(all, 2i)"));
     if (version == 5) {
         ig_tf_bind(l, "s", ig_tf_v(l, "Gather(x1, found)"));

@@ -9,9 +9,12 @@ typedef struct parts {
 static ig_status parts_of(ig_lower *l, uint32_t i, parts *p) {
     const ig_tf_thing *t = ig_tf_thing_of(l, ig_tf_in(l, i));
     *p = (parts){.re = ig_tf_in(l, i)};
-    if (t && t->kind == IG_TF_VARIABLE && t->resource->reference) p->re = t->resource->value;
-    else if (t && t->kind != IG_TF_COMPLEX) return ig_lower_refuse(l, "an input is a resource or a list, which it isn't lowered for");
-    else if (t) *p = (parts){t->part[0], t->part[1]};
+    if (t && t->kind == IG_TF_VARIABLE && t->resource->reference)
+        p->re = t->resource->value;
+    else if (t && t->kind != IG_TF_COMPLEX)
+        return ig_lower_refuse(l, "an input is a resource or a list, which it isn't lowered for");
+    else if (t)
+        *p = (parts){t->part[0], t->part[1]};
     return p->re ? IG_OK : ig_lower_refuse(l, "a variable has no value");
 }
 
@@ -52,7 +55,10 @@ ig_status ig_tf_lower_complex_part(ig_lower *l) {
     static const struct {
         const char *which, *complex, *real;
     } texts[] = {
-        {"real", "ar", "ar"}, {"imag", "ai", "ar - ar"}, {"abs", "Sqrt(ar * ar + ai * ai)", "Abs(ar)"}, {"angle", NULL, "Where(Less(ar, 0), 3.14159265358979323846, 0)"},
+        {"real", "ar", "ar"},
+        {"imag", "ai", "ar - ar"},
+        {"abs", "Sqrt(ar * ar + ai * ai)", "Abs(ar)"},
+        {"angle", NULL, "Where(Less(ar, 0), 3.14159265358979323846, 0)"},
     };
     bool complex;
     IG_TRY(bind_parts(l, &complex));
@@ -61,10 +67,12 @@ ig_status ig_tf_lower_complex_part(ig_lower *l) {
         return ig_tf_text(l, "y = Identity(ar)");
     }
     if (complex && strcmp(l->rule->to, "angle") == 0)
-        return ig_tf_text(l, "turn = Where(Less(ar, 0), Where(Less(ai, 0), -3.14159265358979323846, 3.14159265358979323846), 0);"
-                             "y = Where(And(Equal(ar, 0), Equal(ai, 0)), 0, Atan(ai / ar) + turn)");
+        return ig_tf_text(l,
+                          "turn = Where(Less(ar, 0), Where(Less(ai, 0), -3.14159265358979323846, 3.14159265358979323846), 0);"
+                          "y = Where(And(Equal(ar, 0), Equal(ai, 0)), 0, Atan(ai / ar) + turn)");
     for (size_t i = 0; i < IG_COUNT_OF(texts); i++)
-        if (strcmp(texts[i].which, l->rule->to) == 0) return ig_tf_text(l, "y = Identity(%s)", complex ? texts[i].complex : texts[i].real);
+        if (strcmp(texts[i].which, l->rule->to) == 0)
+            return ig_tf_text(l, "y = Identity(%s)", complex ? texts[i].complex : texts[i].real);
     return ig_fail(l->err, IG_E_INTERNAL, "unknown part '%s'", l->rule->to);
 }
 
@@ -99,7 +107,8 @@ ig_status ig_tf_lower_complex_log(ig_lower *l) {
     IG_TRY(bind_parts(l, &complex));
     if (!complex) return ig_tf_text(l, "%s", l->rule->to);
     return out_parts(l, "Log(Sqrt(ar * ar + ai * ai))",
-                     "Where(And(Equal(ar, 0), Equal(ai, 0)), 0, Atan(ai / ar) + Where(Less(ar, 0), Where(Less(ai, 0), -3.14159265358979323846,"
+                     "Where(And(Equal(ar, 0), Equal(ai, 0)), 0, Atan(ai / ar) + Where(Less(ar, 0), Where(Less(ai, 0), "
+                     "-3.14159265358979323846,"
                      " 3.14159265358979323846), 0))");
 }
 
@@ -109,11 +118,14 @@ ig_status ig_tf_lower_cast(ig_lower *l) {
     IG_TRY(bind_parts(l, &complex));
     if (to == IG_UNDEFINED) return ig_lower_refuse(l, "its element type is unknown");
     if (ig_dtype_number(to) != IG_NUMBER_COMPLEX) { /* of a complex number the real part */
-        ig_tf_out(l, 0, ig_tf_dtype_of(ig_sketch_get(ig_tf_s(l), "ar")) == to ? ig_tf_v(l, "Identity(ar)") : ig_tf_cast(l, ig_sketch_get(ig_tf_s(l), "ar"), to));
+        ig_tf_out(l, 0,
+                  ig_tf_dtype_of(ig_sketch_get(ig_tf_s(l), "ar")) == to ? ig_tf_v(l, "Identity(ar)")
+                                                                        : ig_tf_cast(l, ig_sketch_get(ig_tf_s(l), "ar"), to));
         return IG_OK;
     }
     ig_tf_bind(l, "r", ig_tf_cast(l, ig_sketch_get(ig_tf_s(l), "ar"), part));
-    ig_tf_out_complex(l, 0, ig_tf_v(l, "Identity(r)"), complex ? ig_tf_cast(l, ig_sketch_get(ig_tf_s(l), "ai"), part) : ig_tf_v(l, "r - r"));
+    ig_tf_out_complex(l, 0, ig_tf_v(l, "Identity(r)"),
+                      complex ? ig_tf_cast(l, ig_sketch_get(ig_tf_s(l), "ai"), part) : ig_tf_v(l, "r - r"));
     return IG_OK;
 }
 
@@ -164,11 +176,13 @@ static ig_status matrix_product(ig_lower *l, bool swap_a, bool swap_b, bool conj
     IG_TRY(bind_parts(l, &complex));
     for (int i = 0; i < 2; i++) {
         bool swap = i ? swap_b : swap_a;
-        if (swap && ig_tf_rank_of(ig_sketch_get(ig_tf_s(l), i ? "br" : "ar")) < 2) return ig_lower_refuse(l, "the rank of input %d is unknown", i);
+        if (swap && ig_tf_rank_of(ig_sketch_get(ig_tf_s(l), i ? "br" : "ar")) < 2)
+            return ig_lower_refuse(l, "the rank of input %d is unknown", i);
         if (swap) bind_transposed(l, i ? "br" : "ar", false);
         if (swap && complex) bind_transposed(l, i ? "bi" : "ai", conjugate);
     }
-    ig_dtype a = ig_tf_dtype_of(ig_sketch_get(ig_tf_s(l), "ar")), out = ig_tf_attr_dtype(l, "Tout"), b = ig_tf_dtype_of(ig_sketch_get(ig_tf_s(l), "br"));
+    ig_dtype a = ig_tf_dtype_of(ig_sketch_get(ig_tf_s(l), "ar")), out = ig_tf_attr_dtype(l, "Tout"),
+             b = ig_tf_dtype_of(ig_sketch_get(ig_tf_s(l), "br"));
     if (a != b && a == IG_BF16) ig_tf_bind(l, "ar", ig_tf_cast(l, ig_sketch_get(ig_tf_s(l), "ar"), b));
     if (a != b && b == IG_BF16) ig_tf_bind(l, "br", ig_tf_cast(l, ig_sketch_get(ig_tf_s(l), "br"), a));
     if (!complex && out && out != a && ig_dtype_is_int(a)) { /* products of small integers in a wide one */
@@ -232,9 +246,13 @@ static void swap_axis(ig_lower *l, int rank, int axis) {
 /* "cosine", "sine" [rows, columns] of 2 pi row column / n. Products are taken modulo n first, so that angles stay small. */
 static void bind_tables(ig_lower *l, const char *rows, const char *columns, bool inverse) {
     ig_tf_bind(l, "turns", ig_tf_v(l, "Mod(Unsqueeze(Range(0i, %s, 1i), [1]) * Range(0i, %s, 1i), n)", rows, columns));
-    ig_tf_bind(l, "wide", ig_tf_v(l, "Cast<to=double>(turns) * (Cast<to=double>([628318530717958648]) / Cast<to=double>([100000000000000000])) / Cast<to=double>(n)"));
+    ig_tf_bind(l, "wide",
+               ig_tf_v(l, "Cast<to=double>(turns) * (Cast<to=double>([628318530717958648]) / "
+                          "Cast<to=double>([100000000000000000])) / Cast<to=double>(n)"));
     ig_tf_bind(l, "cosine", ig_tf_v(l, "CastLike(Cos(Cast<to=float>(wide)), re)"));
-    ig_tf_bind(l, "sine", ig_tf_v(l, inverse ? "CastLike(Neg(Sin(Cast<to=float>(wide))), re)" : "CastLike(Sin(Cast<to=float>(wide)), re)"));
+    ig_tf_bind(
+        l, "sine",
+        ig_tf_v(l, inverse ? "CastLike(Neg(Sin(Cast<to=float>(wide))), re)" : "CastLike(Sin(Cast<to=float>(wide)), re)"));
 }
 
 /* Along the last axis of "re", "im": [n] to [columns]. */
@@ -292,7 +310,9 @@ static void fit(ig_lower *l, int rank, int dims) {
         const char *name = half ? "im" : "re";
         if (!ig_sketch_get(ig_tf_s(l), name)) continue;
         ig_tf_bind(l, "missing", ig_tf_v(l, "Max(want - Shape<start=%d>(%s), 0i)", rank - dims, name));
-        ig_tf_bind(l, name, ig_tf_v(l, "Slice(Pad(%s, Concat<axis=0>(missing - missing, missing), _, [%s]), want - want, want, [%s])", name, list, list));
+        ig_tf_bind(l, name,
+                   ig_tf_v(l, "Slice(Pad(%s, Concat<axis=0>(missing - missing, missing), _, [%s]), want - want, want, [%s])",
+                           name, list, list));
     }
 }
 

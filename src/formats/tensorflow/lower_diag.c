@@ -1,5 +1,5 @@
-/* Diagonals and bands of matrices. All by index arithmetic on grids of rows and columns: the diagonal of an element is its column
- * minus its row. */
+/* Diagonals and bands of matrices. All by index arithmetic on grids of rows and columns: the diagonal of an element is its
+ * column minus its row. */
 #include "formats/tensorflow/rules.h"
 
 ig_status ig_tf_lower_band_part(ig_lower *l) {
@@ -7,9 +7,10 @@ ig_status ig_tf_lower_band_part(ig_lower *l) {
     bool known = ig_tf_int(l, ig_tf_in(l, 1), &below) && ig_tf_int(l, ig_tf_in(l, 2), &above);
     if (known && below < 0 && above == 0) return ig_tf_text(l, "y = Trilu<upper=0>(x0)");
     if (known && above < 0 && below == 0) return ig_tf_text(l, "y = Trilu<upper=1>(x0)");
-    return ig_tf_text(l, "s = Shape(x0); r = Unsqueeze(Range(0i, Gather(s, -2i), 1i), [1]); c = Range(0i, Gather(s, -1i), 1i);"
-                         "b = i64(x1); a = i64(x2); in = And(Or(Less(b, 0i), LessOrEqual(r - c, b)), Or(Less(a, 0i), LessOrEqual(c - r, a)));"
-                         "y = Where(in, x0, CastLike(0, x0))");
+    return ig_tf_text(
+        l, "s = Shape(x0); r = Unsqueeze(Range(0i, Gather(s, -2i), 1i), [1]); c = Range(0i, Gather(s, -1i), 1i);"
+           "b = i64(x1); a = i64(x2); in = And(Or(Less(b, 0i), LessOrEqual(r - c, b)), Or(Less(a, 0i), LessOrEqual(c - r, a)));"
+           "y = Where(in, x0, CastLike(0, x0))");
 }
 
 /* ------------------------------------------------------------------------------------------------------------ diagonals */
@@ -41,7 +42,9 @@ static ig_status read_band(ig_lower *l, uint32_t input, band *b) {
 
 /* Of the matrix with `rows` and `cols` (int64 scalars): "most", the length of the longest diagonal. */
 static void bind_most(ig_lower *l, const band *b) {
-    ig_tf_bind(l, "most", ig_tf_v(l, "Min(rows + %lldi, cols - %lldi)", (long long)(b->high < 0 ? b->high : 0), (long long)(b->low > 0 ? b->low : 0)));
+    ig_tf_bind(l, "most",
+               ig_tf_v(l, "Min(rows + %lldi, cols - %lldi)", (long long)(b->high < 0 ? b->high : 0),
+                       (long long)(b->low > 0 ? b->low : 0)));
 }
 
 /* For diagonals "d": how far their entries are moved to the right, "shift". */
@@ -49,7 +52,9 @@ static void bind_shift(ig_lower *l, const band *b) {
     ig_tf_bind(l, "length", ig_tf_v(l, "Min(rows + Min(d, 0i), cols - Max(d, 0i))"));
     ig_tf_bind(l, "gap", ig_tf_v(l, "most - length"));
     ig_tf_bind(l, "none", ig_tf_v(l, "gap - gap"));
-    ig_tf_bind(l, "shift", ig_tf_v(l, "Where(GreaterOrEqual(d, 0i), %s, %s)", b->above_right ? "gap" : "none", b->below_right ? "gap" : "none"));
+    ig_tf_bind(
+        l, "shift",
+        ig_tf_v(l, "Where(GreaterOrEqual(d, 0i), %s, %s)", b->above_right ? "gap" : "none", b->below_right ? "gap" : "none"));
 }
 
 /* Entries of "diagonal" spread over a matrix of "rows" and "cols": "spread", and where there are any: "inside". */
@@ -59,7 +64,8 @@ static void bind_spread(ig_lower *l, const band *b) {
     ig_tf_bind(l, "c", ig_tf_v(l, "Unsqueeze(Range(0i, cols, 1i), [0])"));
     ig_tf_bind(l, "d", ig_tf_v(l, "c - r"));
     bind_shift(l, b);
-    ig_tf_bind(l, "inside", ig_tf_v(l, "And(GreaterOrEqual(d, %lldi), LessOrEqual(d, %lldi))", (long long)b->low, (long long)b->high));
+    ig_tf_bind(l, "inside",
+               ig_tf_v(l, "And(GreaterOrEqual(d, %lldi), LessOrEqual(d, %lldi))", (long long)b->low, (long long)b->high));
     ig_tf_bind(l, "place", ig_tf_v(l, "Where(inside, (%lldi - d) * most + Min(r, c) + shift, none)", (long long)b->high));
     if (!b->one) ig_tf_bind(l, "diagonal", ig_tf_v(l, "Reshape(diagonal, Concat<axis=0>(Shape<end=-2>(diagonal), [-1]))"));
     ig_tf_bind(l, "spread", ig_tf_v(l, "Gather<axis=-1>(diagonal, place)"));
@@ -112,7 +118,9 @@ ig_status ig_tf_lower_matrix_diag_part(ig_lower *l) {
     ig_tf_bind(l, "rows", ig_tf_v(l, "Gather(Shape(x0), -2i)"));
     ig_tf_bind(l, "cols", ig_tf_v(l, "Gather(Shape(x0), -1i)"));
     bind_most(l, &b);
-    ig_tf_bind(l, "d", ig_tf_v(l, b.one ? "%lldi" : "Unsqueeze(Range(%lldi, %lldi, -1i), [1])", (long long)b.high, (long long)b.low - 1));
+    ig_tf_bind(
+        l, "d",
+        ig_tf_v(l, b.one ? "%lldi" : "Unsqueeze(Range(%lldi, %lldi, -1i), [1])", (long long)b.high, (long long)b.low - 1));
     bind_shift(l, &b);
     ig_tf_bind(l, "i", ig_tf_v(l, "Range(0i, most, 1i) - shift"));
     ig_tf_bind(l, "inside", ig_tf_v(l, "And(GreaterOrEqual(i, 0i), Less(i, length))"));
@@ -126,5 +134,8 @@ ig_status ig_tf_lower_matrix_diag_part(ig_lower *l) {
 ig_status ig_tf_lower_diag_part(ig_lower *l) {
     int rank;
     IG_TRY(ig_tf_need_rank(l, 0, &rank));
-    return ig_tf_text(l, "s = Shape<end=%d>(x); n = ReduceProd<keepdims=0>(s); y = Reshape(Gather(Reshape(x, [-1]), Range(0i, n, 1i) * (n + 1i)), s)", rank / 2);
+    return ig_tf_text(l,
+                      "s = Shape<end=%d>(x); n = ReduceProd<keepdims=0>(s); y = Reshape(Gather(Reshape(x, [-1]), Range(0i, n, "
+                      "1i) * (n + 1i)), s)",
+                      rank / 2);
 }

@@ -11,22 +11,24 @@ ig_status ig_tf_lower_resize(ig_lower *l) {
     const char *rounding = nearest ? (corners || half ? ", nearest_mode='round_prefer_ceil'" : ", nearest_mode='floor'") : "";
     bool cast = !nearest && ig_tf_dtype_of(ig_tf_in(l, 0)) != IG_F32;
     ig_tf_bind(l, "v", ig_tf_transpose(l, cast ? ig_tf_v(l, "Cast<to=float>(x0)") : ig_tf_in(l, 0), to_first, 4));
-    ig_value *y = ig_tf_v(l, "Resize<mode='%s', coordinate_transformation_mode='%s', axes=[2, 3]%s>(v, _, _, i64(x1))", l->rule->to, where, rounding);
+    ig_value *y = ig_tf_v(l, "Resize<mode='%s', coordinate_transformation_mode='%s', axes=[2, 3]%s>(v, _, _, i64(x1))",
+                          l->rule->to, where, rounding);
     ig_tf_out(l, 0, ig_tf_transpose(l, y, to_last, 4));
     return IG_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ by matrices */
 
-/* How much each old row (or column) has to do with each new one: [new, old]. "old" and "new" are its sizes, "scale" old by new. */
+/* How much each old row (or column) has to do with each new one: [new, old]. "old" and "new" are its sizes, "scale" old by new.
+ */
 
 /* The part of the new one's area that the old one covers. */
 static ig_value *area_weights(ig_lower *l) {
     return ig_tf_v(l, "Max(Min((i + 1) * scale, j + 1) - Max(i * scale, j), 0) / scale");
 }
 
-/* Keys' cubic over the four nearest; TensorFlow rounds where it looks them up to 1/1024. With half pixels those outside don't count
- * (and a is -1/2), else the edge is repeated (and a is -3/4). */
+/* Keys' cubic over the four nearest; TensorFlow rounds where it looks them up to 1/1024. With half pixels those outside don't
+ * count (and a is -1/2), else the edge is repeated (and a is -3/4). */
 static ig_value *cubic_weights(ig_lower *l, bool half) {
     ig_tf_bind(l, "at", ig_tf_v(l, half ? "(i + 0.5) * scale - 0.5" : "i * scale"));
     ig_tf_bind(l, "base", ig_tf_v(l, "Floor(at)"));
@@ -50,7 +52,8 @@ static ig_value *weights(ig_lower *l, int axis, bool corners, bool half) {
     ig_tf_bind(l, "old", ig_tf_v(l, "Cast<to=float>(Gather(Shape(x0), %di))", axis));
     ig_tf_bind(l, "new", ig_tf_v(l, "Cast<to=float>(Gather(x1, %di))", axis - 1));
     s->principal = ig_sketch_get(s, "old");
-    ig_tf_bind(l, "scale", ig_tf_v(l, corners ? "Where(Greater(new, 1), (old - 1) / Max(new - 1, 1), old / new)" : "old / new"));
+    ig_tf_bind(l, "scale",
+               ig_tf_v(l, corners ? "Where(Greater(new, 1), (old - 1) / Max(new - 1, 1), old / new)" : "old / new"));
     ig_tf_bind(l, "i", ig_tf_v(l, "Unsqueeze(Cast<to=float>(Range(0i, i64(Gather(x1, %di)), 1i)), [1])", axis - 1));
     ig_tf_bind(l, "j", ig_tf_v(l, "Unsqueeze(Cast<to=float>(Range(0i, Gather(Shape(x0), %di), 1i)), [0])", axis));
     return strcmp(l->rule->to, "area") == 0 ? area_weights(l) : cubic_weights(l, half);
@@ -126,7 +129,8 @@ ig_status ig_tf_lower_projective(ig_lower *l) {
     bool constant = !fill.s || ig_str_is(fill, "CONSTANT") || fill.n == 0;
     double value = 0;
     if (ig_str_is(fill, "WRAP")) return ig_lower_refuse(l, "its fill_mode is WRAP");
-    if (l->rule->to && constant && (!ig_tf_number(l, ig_tf_in(l, 3), &value) || value != 0)) return ig_lower_refuse(l, "its fill_value isn't 0");
+    if (l->rule->to && constant && (!ig_tf_number(l, ig_tf_in(l, 3), &value) || value != 0))
+        return ig_lower_refuse(l, "its fill_value isn't 0");
     ig_tf_bind(l, "i", ig_tf_v(l, "Reshape(Cast<to=float>(Range(0i, i64(Gather(x2, 0i)), 1i)), [1, -1, 1])"));
     ig_tf_bind(l, "j", ig_tf_v(l, "Reshape(Cast<to=float>(Range(0i, i64(Gather(x2, 1i)), 1i)), [1, 1, -1])"));
     for (int k = 0; k < 8; k++) {
@@ -142,8 +146,11 @@ ig_status ig_tf_lower_projective(ig_lower *l) {
     ig_tf_bind(l, "grid", ig_tf_v(l, "Concat<axis=3>(Unsqueeze(gx, [3]), Unsqueeze(gy, [3]))"));
     ig_tf_bind(l, "grid", ig_tf_v(l, "Expand(grid, Concat<axis=0>(Shape<end=1>(x0), [1, 1, 1]))"));
     ig_tf_bind(l, "v", ig_tf_transpose(l, ig_tf_v(l, "Cast<to=float>(x0)"), to_first, 4));
-    ig_value *y = ig_tf_v(l, "GridSample<mode='%s', padding_mode='%s', align_corners=0>(v, grid)", nearest ? "nearest" : "linear",
-                          constant ? "zeros" : ig_str_is(fill, "REFLECT") ? "reflection" : "border");
+    ig_value *y =
+        ig_tf_v(l, "GridSample<mode='%s', padding_mode='%s', align_corners=0>(v, grid)", nearest ? "nearest" : "linear",
+                constant                     ? "zeros"
+                : ig_str_is(fill, "REFLECT") ? "reflection"
+                                             : "border");
     ig_tf_bind(l, "r", ig_tf_transpose(l, y, to_last, 4));
     return ig_tf_text(l, "y = CastLike(r, x0)");
 }
@@ -152,13 +159,15 @@ ig_status ig_tf_lower_projective(ig_lower *l) {
 
 /* Of "r", "g", "b": hue, saturation and value as "hue", "sat", "val". */
 static void to_hsv(ig_lower *l, const char *image) {
-    for (int i = 0; i < 3; i++) ig_tf_bind(l, i == 0 ? "r" : i == 1 ? "g" : "b", ig_tf_v(l, "Slice(%s, [%d], [%d], [-1])", image, i, i + 1));
+    for (int i = 0; i < 3; i++)
+        ig_tf_bind(l, i == 0 ? "r" : i == 1 ? "g" : "b", ig_tf_v(l, "Slice(%s, [%d], [%d], [-1])", image, i, i + 1));
     ig_tf_bind(l, "val", ig_tf_v(l, "Max(r, g, b)"));
     ig_tf_bind(l, "range", ig_tf_v(l, "val - Min(r, g, b)"));
     ig_tf_bind(l, "sat", ig_tf_v(l, "Where(Greater(val, 0), range / Where(Greater(val, 0), val, 1), 0)"));
     ig_tf_bind(l, "sixth", ig_tf_v(l, "1 / (6 * Where(Greater(range, 0), range, 1))"));
-    ig_tf_bind(l, "h", ig_tf_v(l, "Where(Equal(r, val), sixth * (g - b), Where(Equal(g, val), sixth * (b - r) + 0.33333333333333333,"
-                                  " sixth * (r - g) + 0.66666666666666667))"));
+    ig_tf_bind(l, "h",
+               ig_tf_v(l, "Where(Equal(r, val), sixth * (g - b), Where(Equal(g, val), sixth * (b - r) + 0.33333333333333333,"
+                          " sixth * (r - g) + 0.66666666666666667))"));
     ig_tf_bind(l, "hue", ig_tf_v(l, "Where(Greater(range, 0), Where(Less(h, 0), h + 1, h), 0)"));
 }
 
@@ -175,7 +184,8 @@ ig_status ig_tf_lower_colours(ig_lower *l) {
         to_hsv(l, "x");
         return ig_tf_text(l, "y = Concat<axis=-1>(hue, sat, val)");
     }
-    for (int i = 0; i < 3; i++) ig_tf_bind(l, i == 0 ? "hue" : i == 1 ? "sat" : "val", ig_tf_v(l, "Slice(x, [%d], [%d], [-1])", i, i + 1));
+    for (int i = 0; i < 3; i++)
+        ig_tf_bind(l, i == 0 ? "hue" : i == 1 ? "sat" : "val", ig_tf_v(l, "Slice(x, [%d], [%d], [-1])", i, i + 1));
     ig_tf_out(l, 0, to_rgb(l));
     return IG_OK;
 }

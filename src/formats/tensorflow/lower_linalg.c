@@ -25,7 +25,8 @@ static ig_status begin_rounds(ig_lower *l, rounds *r, ig_value *count, ig_value 
     ig_value *k = ig_value_new(r->body, NULL, ig_type_tensor(arena, IG_I64, &scalar));
     ig_value *going = ig_value_new(r->body, NULL, ig_type_tensor(arena, IG_BOOL, &scalar));
     ig_value *m = ig_value_new(r->body, NULL, state ? state->type : NULL);
-    if (!k || !going || !m || !ig_graph_add_input(r->body, k) || !ig_graph_add_input(r->body, going) || !ig_graph_add_input(r->body, m))
+    if (!k || !going || !m || !ig_graph_add_input(r->body, k) || !ig_graph_add_input(r->body, going) ||
+        !ig_graph_add_input(r->body, m))
         return ig_oom(l->err);
     r->node->out[0]->type = state ? state->type : NULL;
     ig_tf_enter(l, &r->elsewhere, r->body, NULL);
@@ -44,8 +45,8 @@ static ig_status end_rounds(ig_lower *l, rounds *r, ig_value *next, ig_value **o
     return IG_OK;
 }
 
-/* Gauss and Jordan: "a" [.., n, n] and "b" [.., n, c] side by side; in each round the row with the greatest entry changes places
- * with row k, and all others lose that entry. What is left of "a" in the end is the identity. */
+/* Gauss and Jordan: "a" [.., n, n] and "b" [.., n, c] side by side; in each round the row with the greatest entry changes
+ * places with row k, and all others lose that entry. What is left of "a" in the end is the identity. */
 static ig_status eliminate(ig_lower *l, ig_value **out) {
     rounds r;
     ig_value *m;
@@ -119,7 +120,8 @@ ig_status ig_tf_lower_solve(ig_lower *l) {
 }
 
 ig_status ig_tf_lower_triangular_solve(ig_lower *l) {
-    IG_TRY(bind_system(l, ig_tf_int_attr(l, "adjoint") != 0, ig_tf_int_attr(l, "lower") ? "Trilu<upper=0>(x0)" : "Trilu<upper=1>(x0)"));
+    IG_TRY(bind_system(l, ig_tf_int_attr(l, "adjoint") != 0,
+                       ig_tf_int_attr(l, "lower") ? "Trilu<upper=0>(x0)" : "Trilu<upper=1>(x0)"));
     return solve(l);
 }
 

@@ -1,5 +1,5 @@
-/* TensorLists and TensorArrays. A TensorArray's content goes with its flow, which is a list like any other; its handle only says
- * of what type the elements are. */
+/* TensorLists and TensorArrays. A TensorArray's content goes with its flow, which is a list like any other; its handle only
+ * says of what type the elements are. */
 #include "formats/tensorflow/rules.h"
 
 #include <stdio.h>
@@ -83,7 +83,8 @@ static ig_value *length_of(ig_lower *l, ig_tf_thing *t) {
 static ig_value *stacked(ig_lower *l, ig_tf_thing *t) {
     if (t->form == IG_TF_STACK) return t->part[0];
     if (t->form == IG_TF_RESERVED) return unset_rows(l, t);
-    ig_value *v = ig_tf_node1(l, NULL, "ConcatFromSequence", "axis=0, new_axis=1", (ig_value *[]){ig_tf_list_sequence(l, t)}, 1);
+    ig_value *v =
+        ig_tf_node1(l, NULL, "ConcatFromSequence", "axis=0, new_axis=1", (ig_value *[]){ig_tf_list_sequence(l, t)}, 1);
     ig_shape shape = ig_type_shape(t->element);
     if (!v || shape.rank < 0 || shape.rank >= IG_MAX_RANK) return v;
     for (int i = shape.rank; i > 0; i--) shape.dims[i] = shape.dims[i - 1];
@@ -193,7 +194,8 @@ static ig_value *replaced_or_added(ig_lower *l, ig_value *list, ig_value *at, ig
     ig_tf_bind(l, "at", at);
     ig_value *old = ig_tf_v(l, "Less(at, SequenceLength(list))");
     ig_node *node = ig_build_node(&b, NULL, "If", &old, 1, 1);
-    if (!node || !add_branch(l, node, "then_branch", list, at, item, t) || !add_branch(l, node, "else_branch", list, NULL, item, t)) {
+    if (!node || !add_branch(l, node, "then_branch", list, at, item, t) ||
+        !add_branch(l, node, "else_branch", list, NULL, item, t)) {
         l->b.failed = true;
         return NULL;
     }
@@ -295,8 +297,7 @@ static void concatenated(ig_lower *l, ig_tf_thing *t) {
     if (t->form != IG_TF_SEQUENCE) {
         ig_tf_bind(l, "rows", stacked(l, t));
         ig_tf_out(l, 0, ig_tf_v(l, "Reshape(rows, Concat<axis=0>([-1], Shape<start=2>(rows)))"));
-        if (ig_tf_wanted(l, 1))
-            ig_tf_out(l, 1, ig_tf_v(l, "Expand(Shape<start=1, end=2>(rows), Shape<start=0, end=1>(rows))"));
+        if (ig_tf_wanted(l, 1)) ig_tf_out(l, 1, ig_tf_v(l, "Expand(Shape<start=1, end=2>(rows), Shape<start=0, end=1>(rows))"));
         return;
     }
     ig_value *list = t->part[0];

@@ -1,5 +1,5 @@
-/* Layers: convolutions, pools, normalization. Images come with channels last, ONNX wants them first; transposes that meet cancel
- * each other in a pass. */
+/* Layers: convolutions, pools, normalization. Images come with channels last, ONNX wants them first; transposes that meet
+ * cancel each other in a pass. */
 #include "formats/tensorflow/window.h"
 
 /* Weights are brought into ONNX's order at once, however large. */
@@ -79,7 +79,8 @@ static ig_status fused(ig_lower *l, ig_value *v, uint32_t next, ig_value **out) 
             v = ig_tf_v(l, "PRelu(v, a)");
         } else {
             while (k < IG_COUNT_OF(activations) && !ig_str_is(ops[i], activations[k].op)) k++;
-            if (k == IG_COUNT_OF(activations)) return ig_lower_refuse(l, "%.*s is fused into it", (int)ig_min_size(ops[i].n, 60), ops[i].s);
+            if (k == IG_COUNT_OF(activations))
+                return ig_lower_refuse(l, "%.*s is fused into it", (int)ig_min_size(ops[i].n, 60), ops[i].s);
             v = ig_tf_v(l, "%s", activations[k].text);
         }
     }
@@ -95,18 +96,19 @@ ig_status ig_tf_fused(ig_lower *l, ig_value *v, uint32_t next) {
 }
 
 /* A bias that the convolution itself can add; the rest of fused_ops starts one later. */
-static ig_value *own_bias(ig_lower *l) { return is_fused(l, 0, "BiasAdd") && ig_tf_rank_of(ig_tf_in(l, 2)) == 1 ? ig_tf_in(l, 2) : NULL; }
-
-static ig_status finish(ig_lower *l, ig_value *v, int rank) {
-    return ig_tf_fused(l, ig_tf_to_last(l, v, rank), 2);
+static ig_value *own_bias(ig_lower *l) {
+    return is_fused(l, 0, "BiasAdd") && ig_tf_rank_of(ig_tf_in(l, 2)) == 1 ? ig_tf_in(l, 2) : NULL;
 }
+
+static ig_status finish(ig_lower *l, ig_value *v, int rank) { return ig_tf_fused(l, ig_tf_to_last(l, v, rank), 2); }
 
 /* ---------------------------------------------------------------------------------------------------------- convolutions */
 
 /* Weights [kernel…, in, out]; with rule->to "depthwise" [kernel…, channels, times]. */
 static ig_status conv(ig_lower *l, ig_value *x, ig_tf_window *w, int rank) {
     bool depthwise = l->rule->to != NULL, bias = own_bias(l) != NULL && !depthwise;
-    int64_t perm[IG_MAX_RANK], in = ig_tf_dim_of(ig_tf_in(l, 1), -2), out = ig_tf_dim_of(ig_tf_in(l, 1), -1), channels = ig_tf_dim_of(x, 1), groups = 1;
+    int64_t perm[IG_MAX_RANK], in = ig_tf_dim_of(ig_tf_in(l, 1), -2), out = ig_tf_dim_of(ig_tf_in(l, 1), -1),
+                               channels = ig_tf_dim_of(x, 1), groups = 1;
     char attributes[400], shape[100];
     for (size_t i = 0; i < w->n; i++) {
         w->kernel[i] = ig_tf_dim_of(ig_tf_in(l, 1), (int)i);
@@ -138,7 +140,8 @@ ig_status ig_tf_lower_conv(ig_lower *l) {
     ig_tf_window w = {.n = 0};
     int rank;
     IG_TRY(ig_tf_need_rank(l, 0, &rank));
-    if (ig_tf_rank_of(ig_tf_in(l, 1)) != rank) return ig_lower_refuse(l, "the rank of its weights is unknown or not its input's");
+    if (ig_tf_rank_of(ig_tf_in(l, 1)) != rank)
+        return ig_lower_refuse(l, "the rank of its weights is unknown or not its input's");
     IG_TRY(ig_tf_read_window(l, rank, "strides", "dilations", &w));
     return conv(l, ig_tf_to_first(l, ig_tf_in(l, 0), rank), &w, rank);
 }
@@ -170,7 +173,8 @@ static ig_value *cut_to_size(ig_lower *l, ig_value *full, const ig_tf_window *w,
     if (w->same) {
         ig_tf_bind(l, "stride", ig_tf_i64s(l, w->stride, w->n));
         ig_tf_bind(l, "over", ig_tf_v(l, "Mod(size, stride)"));
-        ig_tf_bind(l, "from", ig_tf_v(l, "Max([%s] - Where(Equal(over, 0i), stride, over), 0i) / 2i", ig_tf_join(l, reach, w->n)));
+        ig_tf_bind(l, "from",
+                   ig_tf_v(l, "Max([%s] - Where(Equal(over, 0i), stride, over), 0i) / 2i", ig_tf_join(l, reach, w->n)));
     } else {
         ig_tf_bind(l, "from", ig_tf_i64s(l, w->before, w->n));
     }
@@ -202,7 +206,8 @@ ig_status ig_tf_lower_conv_transpose(ig_lower *l) {
     ig_value *k = weights(l, filter, perm, w.n + 2, depthwise ? shape : NULL);
     ig_value *x = ig_tf_to_first(l, ig_tf_in(l, 2), rank);
     ig_tf_bind(l, "size", ig_tf_v(l, like ? "Shape(x0)" : "i64(x0)"));
-    ig_value *size = ig_tf_v(l, "Slice(size, [%d], [%d])", ig_tf_channels_first(l) ? 2 : 1, ig_tf_channels_first(l) ? rank : rank - 1);
+    ig_value *size =
+        ig_tf_v(l, "Slice(size, [%d], [%d])", ig_tf_channels_first(l) ? 2 : 1, ig_tf_channels_first(l) ? rank : rank - 1);
     if (ig_tf_dim_of(ig_sketch_get(ig_tf_s(l), "size"), 0) == (int64_t)w.n) size = ig_sketch_get(ig_tf_s(l), "size");
     bool exact = ig_tf_ints(l, size, total, IG_MAX_RANK, &n_total) && n_total == w.n;
     for (size_t i = 0; i < w.n && exact; i++) {
@@ -220,8 +225,9 @@ ig_status ig_tf_lower_conv_transpose(ig_lower *l) {
         exact = exact && extra[i] < ig_max_i64(w.stride[i], w.dilation[i]);
     }
     if (!exact) memset(pads, 0, sizeof pads);
-    snprintf(attributes, sizeof attributes, "kernel_shape=[%s], strides=[%s], dilations=[%s], pads=[%s], group=%lld", ig_tf_join(l, w.kernel, w.n),
-             ig_tf_join(l, w.stride, w.n), ig_tf_join(l, w.dilation, w.n), ig_tf_join(l, pads, 2 * w.n), depthwise ? (long long)channels : 1LL);
+    snprintf(attributes, sizeof attributes, "kernel_shape=[%s], strides=[%s], dilations=[%s], pads=[%s], group=%lld",
+             ig_tf_join(l, w.kernel, w.n), ig_tf_join(l, w.stride, w.n), ig_tf_join(l, w.dilation, w.n),
+             ig_tf_join(l, pads, 2 * w.n), depthwise ? (long long)channels : 1LL);
     if (exact) {
         size_t used = strlen(attributes);
         snprintf(attributes + used, sizeof attributes - used, ", output_padding=[%s]", ig_tf_join(l, extra, w.n));
@@ -241,7 +247,8 @@ static ig_status read_pool(ig_lower *l, int *rank, ig_tf_window *w) {
     if (ig_tf_rule_arg(l) == 1) { /* MaxPoolV2: both are inputs */
         IG_TRY(ig_tf_need_ints(l, 1, size, IG_MAX_RANK, &n));
         IG_TRY(ig_tf_need_ints(l, 2, stride, IG_MAX_RANK, &n));
-        if (!ig_attr_put_ints(l->node, "ksize", size, n) || !ig_attr_put_ints(l->node, "strides", stride, n)) return ig_oom(l->err);
+        if (!ig_attr_put_ints(l->node, "ksize", size, n) || !ig_attr_put_ints(l->node, "strides", stride, n))
+            return ig_oom(l->err);
     }
     IG_TRY(ig_tf_read_window(l, *rank, "ksize", "dilations", w));
     memcpy(w->kernel, w->stride, sizeof w->kernel);
@@ -281,7 +288,8 @@ ig_status ig_tf_lower_pool_argmax(ig_lower *l) {
     return IG_OK;
 }
 
-/* The places that each element of the kernel sees, one after the other: the value (padded, channels first) from an offset on. */
+/* The places that each element of the kernel sees, one after the other: the value (padded, channels first) from an offset on.
+ */
 static ig_value *seen_by(ig_lower *l, const ig_tf_window *w, const int64_t *at) {
     int64_t from[IG_TF_MAX_WINDOW], to[IG_TF_MAX_WINDOW], axes[IG_TF_MAX_WINDOW];
     for (size_t i = 0; i < w->n; i++) {
@@ -290,8 +298,8 @@ static ig_value *seen_by(ig_lower *l, const ig_tf_window *w, const int64_t *at) 
         to[i] = behind ? -behind : INT64_MAX;
         axes[i] = (int64_t)i + 2;
     }
-    return ig_tf_v(l, "Slice(padded, [%s], [%s], [%s], [%s])", ig_tf_join(l, from, w->n), ig_tf_join(l, to, w->n), ig_tf_join(l, axes, w->n),
-                   ig_tf_join(l, w->stride, w->n));
+    return ig_tf_v(l, "Slice(padded, [%s], [%s], [%s], [%s])", ig_tf_join(l, from, w->n), ig_tf_join(l, to, w->n),
+                   ig_tf_join(l, axes, w->n), ig_tf_join(l, w->stride, w->n));
 }
 
 /* The next element of the kernel; false after the last. */
@@ -318,15 +326,17 @@ ig_status ig_tf_lower_dilation(ig_lower *l) {
     ig_value *best = NULL;
     IG_TRY(ig_tf_read_window(l, 4, "strides", "rates", &w));
     for (size_t i = 0; i < w.n; i++)
-        if ((w.kernel[i] = ig_tf_dim_of(ig_tf_in(l, 1), (int)i)) < 1) return ig_lower_refuse(l, "the size of its filter is unknown");
+        if ((w.kernel[i] = ig_tf_dim_of(ig_tf_in(l, 1), (int)i)) < 1)
+            return ig_lower_refuse(l, "the size of its filter is unknown");
     if (is_too_large(&w)) return ig_lower_refuse(l, "its filter is very large");
     ig_dtype t = ig_tf_dtype_of(ig_tf_in(l, 0));
     ig_value *x = ig_tf_to_first(l, ig_tf_in(l, 0), 4);
     ig_tf_bind(l, "padded", ig_tf_pad_window(l, x, &w, ig_tf_scalar(l, t, t == IG_F16 ? -65504 : -3e38)));
     do {
         ig_tf_bind(l, "seen", seen_by(l, &w, at));
-        ig_tf_bind(l, "sum", ig_tf_v(l, "seen + Reshape(Slice(x1, [%lld, %lld], [%lld, %lld], [0, 1]), [-1, 1, 1])", (long long)at[0], (long long)at[1],
-                                     (long long)at[0] + 1, (long long)at[1] + 1));
+        ig_tf_bind(l, "sum",
+                   ig_tf_v(l, "seen + Reshape(Slice(x1, [%lld, %lld], [%lld, %lld], [0, 1]), [-1, 1, 1])", (long long)at[0],
+                           (long long)at[1], (long long)at[0] + 1, (long long)at[1] + 1));
         ig_tf_bind(l, "best", best);
         best = best ? ig_tf_v(l, "Max(best, sum)") : ig_sketch_get(ig_tf_s(l), "sum");
     } while (next_place(&w, at));
@@ -377,8 +387,9 @@ static ig_status norm_of_batch(ig_lower *l, int rank) {
     ig_tf_bind(l, "scale", per_channel(l, ig_tf_in(l, 1), rank));
     ig_tf_bind(l, "offset", per_channel(l, ig_tf_in(l, 2), rank));
     ig_tf_bind(l, "n", ig_tf_v(l, "CastLike(Size(x0) / Size(mean), x1)"));
-    return ig_tf_text(l, "y0 = CastLike(d / Sqrt(var + CastLike(@epsilon, x1)) * scale + offset, x0); y1 = Reshape(mean, [-1]);"
-                         "y2 = Reshape(var * (n / Max(n - CastLike(1, x1), CastLike(1, x1))), [-1]); y3 = Identity(y1); y4 = Identity(y2)");
+    return ig_tf_text(
+        l, "y0 = CastLike(d / Sqrt(var + CastLike(@epsilon, x1)) * scale + offset, x0); y1 = Reshape(mean, [-1]);"
+           "y2 = Reshape(var * (n / Max(n - CastLike(1, x1), CastLike(1, x1))), [-1]); y3 = Identity(y1); y4 = Identity(y2)");
 }
 
 /* Input, scale, offset, mean, variance. */
@@ -403,7 +414,8 @@ ig_status ig_tf_lower_batch_norm(ig_lower *l) {
 
 /* Input, mean, variance, beta, gamma. */
 ig_status ig_tf_lower_global_norm(ig_lower *l) {
-    if (!ig_tf_int_attr(l, "scale_after_normalization")) return ig_tf_text(l, "y = (x0 - x1) / Sqrt(x2 + @variance_epsilon) + x3");
+    if (!ig_tf_int_attr(l, "scale_after_normalization"))
+        return ig_tf_text(l, "y = (x0 - x1) / Sqrt(x2 + @variance_epsilon) + x3");
     return ig_tf_text(l, "y = (x0 - x1) * (x4 / Sqrt(x2 + @variance_epsilon)) + x3");
 }
 
@@ -411,8 +423,9 @@ ig_status ig_tf_lower_lrn(ig_lower *l) {
     char attributes[160];
     int64_t radius = ig_tf_int_attr(l, "depth_radius"), size = 2 * radius + 1, perm[] = {0, 3, 1, 2}, back[] = {0, 2, 3, 1};
     if (radius < 0 || radius > 1 << 20) return ig_lower_refuse(l, "its depth_radius is out of range");
-    snprintf(attributes, sizeof attributes, "size=%lld, bias=%#.9g, alpha=%#.9g, beta=%#.9g", (long long)size, (double)ig_attr_float(l->node, "bias"),
-             (double)ig_attr_float(l->node, "alpha") * (double)size, (double)ig_attr_float(l->node, "beta"));
+    snprintf(attributes, sizeof attributes, "size=%lld, bias=%#.9g, alpha=%#.9g, beta=%#.9g", (long long)size,
+             (double)ig_attr_float(l->node, "bias"), (double)ig_attr_float(l->node, "alpha") * (double)size,
+             (double)ig_attr_float(l->node, "beta"));
     ig_value *x = ig_tf_transpose(l, ig_tf_in(l, 0), perm, 4);
     ig_tf_out(l, 0, ig_tf_transpose(l, ig_tf_node1(l, NULL, "LRN", attributes, &x, 1), back, 4));
     return IG_OK;
@@ -422,17 +435,20 @@ ig_status ig_tf_lower_lrn(ig_lower *l) {
 ig_status ig_tf_lower_ctc_greedy(ig_lower *l) {
     bool merge = ig_tf_int_attr(l, "merge_repeated") != 0;
     ig_tf_bind(l, "n", ig_tf_v(l, "Gather(Shape(x0), 0i)"));
-    ig_tf_bind(l, "blank", ig_tf_v(l, "%lldi + Where(Less(%lldi, 0i), Gather(Shape(x0), 2i), 0i)", (long long)ig_tf_int_attr(l, "blank_index"),
-                                   (long long)ig_tf_int_attr(l, "blank_index")));
+    ig_tf_bind(l, "blank",
+               ig_tf_v(l, "%lldi + Where(Less(%lldi, 0i), Gather(Shape(x0), 2i), 0i)",
+                       (long long)ig_tf_int_attr(l, "blank_index"), (long long)ig_tf_int_attr(l, "blank_index")));
     ig_tf_bind(l, "best", ig_tf_v(l, "Transpose<perm=[1, 0]>(ArgMax<axis=2, keepdims=0>(x0))"));
     ig_tf_bind(l, "before", ig_tf_v(l, "Slice(Pad(best, [0, 1, 0, 0], -1i), [0], [-1], [1])"));
     ig_tf_bind(l, "in", ig_tf_v(l, "Less(Range(0i, n, 1i), Unsqueeze(i64(x1), [1]))"));
     ig_tf_bind(l, "keep", ig_tf_v(l, "And(in, Not(Equal(best, blank)))"));
     if (merge) ig_tf_bind(l, "keep", ig_tf_v(l, "And(keep, Not(Equal(best, before)))"));
-    return ig_tf_text(l, "count = Cast<to=int64>(keep); place = CumSum<exclusive=1>(count, 1i);"
-                         "row = Expand(Unsqueeze(Range(0i, Gather(Shape(best), 0i), 1i), [1]), Shape(best)); flat = Reshape(keep, [-1]);"
-                         "y0 = Concat<axis=1>(Unsqueeze(Compress(row, keep), [1]), Unsqueeze(Compress(place, keep), [1]));"
-                         "y1 = Compress(best, keep); most = ReduceMax<keepdims=1>(ReduceSum<keepdims=0>(count, [1]), [0]);"
-                         "y2 = Concat<axis=0>(Shape<end=1>(best), most);"
-                         "score = Transpose<perm=[1, 0]>(ReduceMax<keepdims=0>(x0, [2])); y3 = -ReduceSum<keepdims=1>(Where(in, score, 0), [1])");
+    return ig_tf_text(
+        l, "count = Cast<to=int64>(keep); place = CumSum<exclusive=1>(count, 1i);"
+           "row = Expand(Unsqueeze(Range(0i, Gather(Shape(best), 0i), 1i), [1]), Shape(best)); flat = Reshape(keep, [-1]);"
+           "y0 = Concat<axis=1>(Unsqueeze(Compress(row, keep), [1]), Unsqueeze(Compress(place, keep), [1]));"
+           "y1 = Compress(best, keep); most = ReduceMax<keepdims=1>(ReduceSum<keepdims=0>(count, [1]), [0]);"
+           "y2 = Concat<axis=0>(Shape<end=1>(best), most);"
+           "score = Transpose<perm=[1, 0]>(ReduceMax<keepdims=0>(x0, [2])); y3 = -ReduceSum<keepdims=1>(Where(in, score, 0), "
+           "[1])");
 }

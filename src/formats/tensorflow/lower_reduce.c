@@ -46,7 +46,9 @@ ig_status ig_tf_lower_cumulative_log(ig_lower *l) {
     for (int i = 0; i < rank; i++) perm[i] = i == axis ? rank - 1 : i == rank - 1 ? axis : i;
     ig_tf_bind(l, "v", ig_tf_transpose(l, ig_tf_in(l, 0), perm, (size_t)rank));
     ig_tf_bind(l, "n", ig_tf_v(l, "Range(0i, Gather(Shape(v), -1i), 1i)"));
-    ig_tf_bind(l, "seen", ig_tf_v(l, "%s(Unsqueeze(n, [%d]), Unsqueeze(n, [%d]))", exclusive ? "Greater" : "GreaterOrEqual", !reverse, reverse));
+    ig_tf_bind(
+        l, "seen",
+        ig_tf_v(l, "%s(Unsqueeze(n, [%d]), Unsqueeze(n, [%d]))", exclusive ? "Greater" : "GreaterOrEqual", !reverse, reverse));
     ig_tf_bind(l, "grid", ig_tf_v(l, "Where(seen, Unsqueeze(v, [-2]), %.17g)", -(double)FLT_MAX));
     ig_tf_out(l, 0, ig_tf_transpose(l, ig_tf_v(l, "ReduceLogSumExp<keepdims=0>(grid, [-1])"), perm, (size_t)rank));
     return IG_OK;
@@ -81,7 +83,8 @@ ig_status ig_tf_lower_nth_element(ig_lower *l) {
     ig_tf_bind(l, "k", ig_tf_v(l, "Reshape(i64(x1) + 1i, [1])"));
     char attributes[64];
     snprintf(attributes, sizeof attributes, "axis=-1, largest=%d, sorted=1", reverse);
-    ig_node *n = ig_sketch_node(ig_tf_s(l), NULL, "TopK", attributes, (ig_value *[]){ig_tf_in(l, 0), ig_sketch_get(ig_tf_s(l), "k")}, 2, 2);
+    ig_node *n = ig_sketch_node(ig_tf_s(l), NULL, "TopK", attributes,
+                                (ig_value *[]){ig_tf_in(l, 0), ig_sketch_get(ig_tf_s(l), "k")}, 2, 2);
     ig_tf_bind(l, "best", ig_tf_nth(n, 0));
     return ig_tf_text(l, "y = Gather<axis=-1>(best, -1i)");
 }
@@ -116,8 +119,8 @@ ig_status ig_tf_lower_list_diff(ig_lower *l) {
 /* For rows of sorted numbers: how many of them are less (or not greater) than each value. */
 ig_status ig_tf_lower_search_sorted(ig_lower *l) {
     ig_dtype out = ig_tf_attr_dtype(l, "out_type");
-    return ig_tf_text(l, "y = ReduceSum<keepdims=0>(Cast<to=%d>(%s(Unsqueeze(x0, [1]), Unsqueeze(x1, [2]))), [2])", (int)(out ? out : IG_I32),
-                      l->rule->to);
+    return ig_tf_text(l, "y = ReduceSum<keepdims=0>(Cast<to=%d>(%s(Unsqueeze(x0, [1]), Unsqueeze(x1, [2]))), [2])",
+                      (int)(out ? out : IG_I32), l->rule->to);
 }
 
 ig_status ig_tf_lower_bucketize(ig_lower *l) {
@@ -127,7 +130,8 @@ ig_status ig_tf_lower_bucketize(ig_lower *l) {
     int64_t dims[1] = {(int64_t)n};
     if (ig_tensor_new(&t, l->model->context, IG_F32, 1, dims, NULL) == IG_OK && n) memcpy(t->data, edges, n * sizeof *edges);
     ig_tf_bind(l, "edges", ig_sketch_constant(ig_tf_s(l), t));
-    return ig_tf_text(l, "y = ReduceSum<keepdims=0>(Cast<to=int32>(GreaterOrEqual(Unsqueeze(Cast<to=float>(x), [-1]), edges)), [-1])");
+    return ig_tf_text(
+        l, "y = ReduceSum<keepdims=0>(Cast<to=int32>(GreaterOrEqual(Unsqueeze(Cast<to=float>(x), [-1]), edges)), [-1])");
 }
 
 /* How often 0, 1, …, size - 1 are there; with weights: their sums. arr, size, weights. */
@@ -158,10 +162,17 @@ static double neutral(const char *how, ig_dtype t, bool unsorted) {
     static const struct {
         ig_dtype t;
         double low, high;
-    } edges[] = {{IG_F32, -(double)FLT_MAX, (double)FLT_MAX}, {IG_F64, -DBL_MAX, DBL_MAX}, {IG_F16, -65504, 65504}, {IG_I32, INT32_MIN, INT32_MAX},
+    } edges[] = {{IG_F32, -(double)FLT_MAX, (double)FLT_MAX},
+                 {IG_F64, -DBL_MAX, DBL_MAX},
+                 {IG_F16, -65504, 65504},
+                 {IG_I32, INT32_MIN, INT32_MAX},
                  {IG_BF16, -3.3895313892515355e38, 3.3895313892515355e38},
-                 {IG_I64, (double)INT64_MIN, (double)INT64_MAX}, {IG_I16, INT16_MIN, INT16_MAX}, {IG_I8, INT8_MIN, INT8_MAX},
-                 {IG_U8, 0, UINT8_MAX}, {IG_U16, 0, UINT16_MAX}, {IG_U32, 0, UINT32_MAX}};
+                 {IG_I64, (double)INT64_MIN, (double)INT64_MAX},
+                 {IG_I16, INT16_MIN, INT16_MAX},
+                 {IG_I8, INT8_MIN, INT8_MAX},
+                 {IG_U8, 0, UINT8_MAX},
+                 {IG_U16, 0, UINT16_MAX},
+                 {IG_U32, 0, UINT32_MAX}};
     if (strcmp(how, "mul") == 0) return 1;
     if (!unsorted || strcmp(how, "add") == 0) return 0;
     for (size_t i = 0; i < IG_COUNT_OF(edges); i++)
@@ -176,7 +187,10 @@ static void reduce_rows(ig_lower *l, const char *how, ig_dtype t, double start) 
     ig_tf_bind(l, "count", ig_tf_v(l, "Reshape(n, [1])"));
     /* One segment more, for what belongs to none. */
     ig_tf_bind(l, "to", ig_tf_v(l, "Where(Or(Less(id, 0i), GreaterOrEqual(id, n)), n, id)"));
-    ig_tf_bind(l, "all", ig_tf_v(l, "ScatterND<reduction='%s'>(Expand(start, Concat<axis=0>(count + [1], row)), Unsqueeze(to, [1]), data)", how));
+    ig_tf_bind(l, "all",
+               ig_tf_v(l,
+                       "ScatterND<reduction='%s'>(Expand(start, Concat<axis=0>(count + [1], row)), Unsqueeze(to, [1]), data)",
+                       how));
     ig_tf_bind(l, "sum", ig_tf_v(l, "Slice(all, [0], count, [0])"));
 }
 
@@ -209,8 +223,11 @@ ig_status ig_tf_lower_segment(ig_lower *l) {
     int rank = ig_tf_rank_of(ig_tf_in(l, 1)), of = ig_tf_rank_of(ig_tf_in(l, 0));
     if (rank < 0 || of < rank) return ig_lower_refuse(l, "a rank is unknown, or they don't fit together");
     ig_tf_bind(l, "id", ig_tf_v(l, "Reshape(i64(x1), [-1])"));
-    ig_tf_bind(l, "data", rank == 1 ? ig_tf_in(l, 0) : ig_tf_v(l, "Reshape(x0, Concat<axis=0>([-1], Shape<start=%d>(x0)))", rank));
-    ig_tf_bind(l, "n", unsorted ? ig_tf_v(l, "Reshape(i64(x2), [])") : ig_tf_v(l, "ReduceMax<keepdims=0>(Concat<axis=0>(id, [-1])) + 1i"));
+    ig_tf_bind(l, "data",
+               rank == 1 ? ig_tf_in(l, 0) : ig_tf_v(l, "Reshape(x0, Concat<axis=0>([-1], Shape<start=%d>(x0)))", rank));
+    ig_tf_bind(l, "n",
+               unsorted ? ig_tf_v(l, "Reshape(i64(x2), [])")
+                        : ig_tf_v(l, "ReduceMax<keepdims=0>(Concat<axis=0>(id, [-1])) + 1i"));
     return reduce_segments(l, unsorted, of - rank + 1);
 }
 
@@ -220,7 +237,9 @@ ig_status ig_tf_lower_sparse_segment(ig_lower *l) {
     IG_TRY(ig_tf_need_rank(l, 0, &rank));
     ig_tf_bind(l, "data", ig_tf_v(l, "Gather(x0, x1)"));
     ig_tf_bind(l, "id", ig_tf_v(l, "i64(x2)"));
-    ig_tf_bind(l, "n", ig_tf_rule_arg(l) == 1 ? ig_tf_v(l, "i64(x3)") : ig_tf_v(l, "ReduceMax<keepdims=0>(Concat<axis=0>(id, [-1])) + 1i"));
+    ig_tf_bind(l, "n",
+               ig_tf_rule_arg(l) == 1 ? ig_tf_v(l, "i64(x3)")
+                                      : ig_tf_v(l, "ReduceMax<keepdims=0>(Concat<axis=0>(id, [-1])) + 1i"));
     return reduce_segments(l, false, rank);
 }
 
@@ -241,16 +260,22 @@ static ig_status gather_in_batches(ig_lower *l, int batch, int axis) {
     ig_tf_bind(l, "n", ig_tf_v(l, "Gather(s, [%d])", axis));
     ig_tf_bind(l, "rest", ig_tf_v(l, "Slice(s, [%d], [%d])", axis + 1, rank));
     ig_tf_bind(l, "flat", ig_tf_v(l, "Reshape<allowzero=1>(x0, Concat<axis=0>(b * m * n, rest))"));
-    ig_tf_bind(l, "i", ig_tf_v(l, "Reshape<allowzero=1>(i64(x1), Concat<axis=0>(b, [1], ReduceProd<keepdims=1>(Shape<start=%d>(x1), [0])))", batch));
+    ig_tf_bind(
+        l, "i",
+        ig_tf_v(l, "Reshape<allowzero=1>(i64(x1), Concat<axis=0>(b, [1], ReduceProd<keepdims=1>(Shape<start=%d>(x1), [0])))",
+                batch));
     ig_tf_bind(l, "i", ig_tf_v(l, "Where(Less(i, 0i), i + n, i)"));
     ig_tf_bind(l, "before", ig_tf_v(l, "Reshape(Range(0i, Squeeze(b * m, [0]), 1i) * n, Concat<axis=0>(b, m, [1]))"));
     ig_tf_bind(l, "rows", ig_tf_v(l, "Gather<axis=0>(flat, i + before)"));
-    return ig_tf_text(l, "y = Reshape<allowzero=1>(rows, Concat<axis=0>(batch, Slice(s, [%d], [%d]), Shape<start=%d>(x1), rest))", batch, axis, batch);
+    return ig_tf_text(l,
+                      "y = Reshape<allowzero=1>(rows, Concat<axis=0>(batch, Slice(s, [%d], [%d]), Shape<start=%d>(x1), rest))",
+                      batch, axis, batch);
 }
 
 ig_status ig_tf_lower_gather(ig_lower *l) {
     int64_t axis = 0, batch = ig_tf_int_attr(l, "batch_dims");
-    if (ig_tf_count_in(l) > 2 && !ig_tf_int(l, ig_tf_in(l, 2), &axis)) return ig_lower_refuse(l, "its axis is computed at run time");
+    if (ig_tf_count_in(l) > 2 && !ig_tf_int(l, ig_tf_in(l, 2), &axis))
+        return ig_lower_refuse(l, "its axis is computed at run time");
     int rank = ig_tf_rank_of(ig_tf_in(l, 0));
     if (axis < 0 && rank >= 0) axis += rank;
     if (batch) return gather_in_batches(l, (int)batch, (int)axis);

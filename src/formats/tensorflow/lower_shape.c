@@ -15,7 +15,8 @@ ig_status ig_tf_lower_shape(ig_lower *l) {
         const ig_tf_thing *t = ig_tf_thing_of(l, v);
         if (t && t->kind == IG_TF_COMPLEX) v = t->part[0];
         if (t && t->kind == IG_TF_VARIABLE && t->resource->value) v = t->resource->value;
-        if (t && t->kind != IG_TF_COMPLEX && t->kind != IG_TF_VARIABLE) return ig_lower_refuse(l, "an input is a resource or a list");
+        if (t && t->kind != IG_TF_COMPLEX && t->kind != IG_TF_VARIABLE)
+            return ig_lower_refuse(l, "an input is a resource or a list");
         ig_tf_bind(l, "v", v);
         ig_tf_out(l, i, ig_tf_v(l, "%s", text));
     }
@@ -81,7 +82,8 @@ ig_status ig_tf_lower_range(ig_lower *l) {
     ig_dtype t = ig_tf_dtype_of(ig_tf_in(l, 0));
     if (t == IG_F32 || t == IG_F64 || t == IG_I32 || t == IG_I64) return ig_tf_text(l, "y = Range(x0, x1, x2)");
     const char *through = ig_dtype_is_float(t) ? "float" : "int64";
-    return ig_tf_text(l, "y = CastLike(Range(Cast<to=%s>(x0), Cast<to=%s>(x1), Cast<to=%s>(x2)), x0)", through, through, through);
+    return ig_tf_text(l, "y = CastLike(Range(Cast<to=%s>(x0), Cast<to=%s>(x1), Cast<to=%s>(x2)), x0)", through, through,
+                      through);
 }
 
 /* Where the parts of a concatenation start. */
@@ -130,7 +132,8 @@ ig_status ig_tf_lower_pack(ig_lower *l) {
 
 ig_status ig_tf_lower_unpack(ig_lower *l) {
     for (uint32_t i = 0; i < ig_tf_count_out(l); i++)
-        if (ig_tf_wanted(l, i)) ig_tf_out(l, i, ig_tf_v(l, "Gather<axis=%lld>(x, %ui)", (long long)ig_tf_int_attr(l, "axis"), i));
+        if (ig_tf_wanted(l, i))
+            ig_tf_out(l, i, ig_tf_v(l, "Gather<axis=%lld>(x, %ui)", (long long)ig_tf_int_attr(l, "axis"), i));
     return IG_OK;
 }
 
@@ -158,7 +161,8 @@ ig_status ig_tf_lower_split_v(ig_lower *l) {
     if (!ig_tf_int(l, ig_tf_in(l, 2), &axis)) return ig_lower_refuse(l, "its axis is computed at run time");
     if (n == 1) return ig_tf_text(l, "y = Identity(x0)");
     ig_tf_bind(l, "s", ig_tf_i64(l, ig_tf_in(l, 1)));
-    ig_value *sizes = ig_tf_v(l, "Where(Less(s, 0i), Gather(Shape(x0), %lldi) - ReduceSum<keepdims=0>(s) - 1i, s)", (long long)axis);
+    ig_value *sizes =
+        ig_tf_v(l, "Where(Less(s, 0i), Gather(Shape(x0), %lldi) - ReduceSum<keepdims=0>(s) - 1i, s)", (long long)axis);
     snprintf(attributes, sizeof attributes, "axis=%lld", (long long)axis);
     take_outputs(l, ig_sketch_node(ig_tf_s(l), NULL, "Split", attributes, (ig_value *[]){ig_tf_in(l, 0), sizes}, 2, n));
     return IG_OK;
@@ -167,7 +171,8 @@ ig_status ig_tf_lower_split_v(ig_lower *l) {
 /* Rows of `data` at indices, several of each: those of the last input win. */
 ig_status ig_tf_lower_dynamic_stitch(ig_lower *l) {
     uint32_t n = ig_tf_count_in(l) / 2;
-    ig_value **at = IG_NEW_ARRAY(&ig_tf_s(l)->arena, ig_value *, n + 1), **rows = IG_NEW_ARRAY(&ig_tf_s(l)->arena, ig_value *, n + 1);
+    ig_value **at = IG_NEW_ARRAY(&ig_tf_s(l)->arena, ig_value *, n + 1),
+             **rows = IG_NEW_ARRAY(&ig_tf_s(l)->arena, ig_value *, n + 1);
     if (!at || !rows) return ig_oom(l->err);
     if (n == 0) return ig_lower_refuse(l, "it has no inputs");
     for (uint32_t i = 0; i < n; i++) {
@@ -176,7 +181,9 @@ ig_status ig_tf_lower_dynamic_stitch(ig_lower *l) {
         ig_tf_bind(l, "i", ig_tf_in(l, i));
         ig_tf_bind(l, "d", ig_tf_in(l, n + i));
         at[i] = ig_tf_v(l, "Reshape(i64(i), [-1])");
-        rows[i] = rank == 1 ? ig_tf_in(l, n + i) : ig_tf_v(l, "Reshape<allowzero=1>(d, Concat<axis=0>(Reshape(Size(i), [1]), Shape<start=%d>(d)))", rank);
+        rows[i] = rank == 1
+                      ? ig_tf_in(l, n + i)
+                      : ig_tf_v(l, "Reshape<allowzero=1>(d, Concat<axis=0>(Reshape(Size(i), [1]), Shape<start=%d>(d)))", rank);
     }
     ig_tf_bind(l, "at", concat(l, at, n, 0));
     ig_tf_bind(l, "rows", concat(l, rows, n, 0));
@@ -189,7 +196,9 @@ ig_status ig_tf_lower_dynamic_partition(ig_lower *l) {
     int rank = ig_tf_rank_of(ig_tf_in(l, 1));
     if (rank < 0) return ig_lower_refuse(l, "the rank of input 1 is unknown");
     ig_tf_bind(l, "p", ig_tf_v(l, "Reshape(i64(x1), [-1])"));
-    ig_tf_bind(l, "d", rank == 1 ? ig_tf_in(l, 0) : ig_tf_v(l, "Reshape<allowzero=1>(x0, Concat<axis=0>(Shape(p), Shape<start=%d>(x0)))", rank));
+    ig_tf_bind(l, "d",
+               rank == 1 ? ig_tf_in(l, 0)
+                         : ig_tf_v(l, "Reshape<allowzero=1>(x0, Concat<axis=0>(Shape(p), Shape<start=%d>(x0)))", rank));
     for (uint32_t i = 0; i < ig_tf_count_out(l); i++)
         if (ig_tf_wanted(l, i)) ig_tf_out(l, i, ig_tf_v(l, "Compress<axis=0>(d, Equal(p, %ui))", i));
     return IG_OK;
@@ -237,9 +246,11 @@ ig_status ig_tf_lower_reverse_sequence(ig_lower *l) {
     IG_TRY(ig_tf_need_rank(l, 0, &rank));
     time += time < 0 ? rank : 0;
     batch += batch < 0 ? rank : 0;
-    if (time < 0 || batch < 0 || time >= rank || batch >= rank || time == batch) return ig_lower_refuse(l, "its axes are out of range");
+    if (time < 0 || batch < 0 || time >= rank || batch >= rank || time == batch)
+        return ig_lower_refuse(l, "its axes are out of range");
     ig_tf_bind(l, "n", ig_tf_i64(l, ig_tf_in(l, 1)));
-    if (time < 2 && batch < 2) return ig_tf_text(l, "y = ReverseSequence<batch_axis=%d, time_axis=%d>(x0, n)", (int)batch, (int)time);
+    if (time < 2 && batch < 2)
+        return ig_tf_text(l, "y = ReverseSequence<batch_axis=%d, time_axis=%d>(x0, n)", (int)batch, (int)time);
     perm[0] = batch;
     perm[1] = time;
     for (int i = 0, at = 2; i < rank; i++)
@@ -315,7 +326,9 @@ static ig_status mirror_symmetric(ig_lower *l) {
         ig_tf_bind(l, "w", ig_tf_in(l, 0));
         ig_tf_bind(l, "w", ig_sketch_get(ig_tf_s(l), "v"));
         if (before)
-            ig_tf_bind(l, "w", ig_tf_v(l, "Concat<axis=%zu>(Slice(v, [%lld], [%lld], [%zu], [-1]), w)", axis, before - 1, lowest, axis));
+            ig_tf_bind(
+                l, "w",
+                ig_tf_v(l, "Concat<axis=%zu>(Slice(v, [%lld], [%lld], [%zu], [-1]), w)", axis, before - 1, lowest, axis));
         if (after)
             ig_tf_bind(l, "w", ig_tf_v(l, "Concat<axis=%zu>(w, Slice(v, [-1], [%lld], [%zu], [-1]))", axis, -after - 1, axis));
         ig_tf_bind(l, "v", ig_sketch_get(ig_tf_s(l), "w"));
@@ -334,7 +347,8 @@ ig_status ig_tf_lower_mirror_pad(ig_lower *l) {
 ig_status ig_tf_lower_depth_to_space(ig_lower *l) {
     int rank;
     IG_TRY(ig_tf_need_rank(l, 0, &rank));
-    if (rank != 4 || ig_tf_attr_is(l, "data_format", "NCHW_VECT_C")) return ig_lower_refuse(l, "its data_format isn't NHWC or NCHW");
+    if (rank != 4 || ig_tf_attr_is(l, "data_format", "NCHW_VECT_C"))
+        return ig_lower_refuse(l, "its data_format isn't NHWC or NCHW");
     ig_tf_bind(l, "v", ig_tf_to_first(l, ig_tf_in(l, 0), 4));
     ig_value *v = ig_tf_v(l, "%s<blocksize=@block_size>(v)", l->rule->to);
     ig_tf_out(l, 0, ig_tf_to_last(l, v, 4));
@@ -371,7 +385,8 @@ ig_status ig_tf_lower_space_to_batch(ig_lower *l) {
         product *= b[i];
         ig_tf_bind(l, "part", ig_tf_v(l, "Gather(s, [%zu]) / [%lld]", i + 1, (long long)b[i]));
         ig_tf_bind(l, "shape", ig_tf_v(l, "Concat<axis=0>(shape, part, [%lld])", (long long)b[i]));
-        ig_tf_bind(l, "after", i == 0 ? ig_tf_v(l, "Concat<axis=0>(after * [0] + [-1], part)") : ig_tf_v(l, "Concat<axis=0>(after, part)"));
+        ig_tf_bind(l, "after",
+                   i == 0 ? ig_tf_v(l, "Concat<axis=0>(after * [0] + [-1], part)") : ig_tf_v(l, "Concat<axis=0>(after, part)"));
         perm[at++] = 2 + 2 * (int64_t)i;
     }
     perm[at++] = 0;
@@ -409,7 +424,9 @@ ig_status ig_tf_lower_batch_to_space(ig_lower *l) {
     ig_tf_bind(l, "whole", ig_tf_v(l, "Reshape(moved, Concat<axis=0>(after, Slice(s, [%zu], [%d])))", n + 1, rank));
     ig_tf_bind(l, "e", ig_tf_v(l, "i64(%s)", edges));
     const char *list = ig_tf_join(l, axes, n);
-    return ig_tf_text(l, "y = Slice(whole, Gather<axis=1>(e, 0i), Slice(Shape(whole), [1], [%zu]) - Gather<axis=1>(e, 1i), [%s])", n + 1, list);
+    return ig_tf_text(l,
+                      "y = Slice(whole, Gather<axis=1>(e, 0i), Slice(Shape(whole), [1], [%zu]) - Gather<axis=1>(e, 1i), [%s])",
+                      n + 1, list);
 }
 
 /* ----------------------------------------------------------------------------------------------------------------- one hot */
@@ -418,5 +435,6 @@ ig_status ig_tf_lower_batch_to_space(ig_lower *l) {
 ig_status ig_tf_lower_one_hot(ig_lower *l) {
     ig_tf_bind(l, "i", ig_tf_i64(l, ig_tf_in(l, 0)));
     ig_tf_bind(l, "d", ig_tf_i64(l, ig_tf_in(l, 1)));
-    return ig_tf_text(l, "y = OneHot<axis=@axis>(Where(Less(i, 0i), d, i), d, Concat<axis=0>(Reshape(x3, [1]), Reshape(x2, [1])))");
+    return ig_tf_text(
+        l, "y = OneHot<axis=@axis>(Where(Less(i, 0i), d, i), d, Concat<axis=0>(Reshape(x3, [1]), Reshape(x2, [1])))");
 }

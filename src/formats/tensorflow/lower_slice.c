@@ -34,7 +34,8 @@ static bool bit(int64_t mask, size_t i) { return i < 63 && (mask >> i & 1); }
 /* Goes through the entries. The ellipsis stands for as many dims as the others leave. */
 static ig_status plan(ig_lower *l, int rank, size_t entries, const int64_t *steps, slices *s) {
     int64_t ellipsis = ig_tf_int_attr(l, "ellipsis_mask"), fresh = ig_tf_int_attr(l, "new_axis_mask");
-    int64_t shrink = ig_tf_int_attr(l, "shrink_axis_mask"), begins = ig_tf_int_attr(l, "begin_mask"), ends = ig_tf_int_attr(l, "end_mask");
+    int64_t shrink = ig_tf_int_attr(l, "shrink_axis_mask"), begins = ig_tf_int_attr(l, "begin_mask"),
+            ends = ig_tf_int_attr(l, "end_mask");
     int64_t axis = 0, out = 0, others = 0;
     bool seen = false;
     for (size_t i = 0; i < entries; i++)
@@ -53,7 +54,8 @@ static ig_status plan(ig_lower *l, int rank, size_t entries, const int64_t *step
             s->new_axes[s->n_new++] = out++;
             continue;
         }
-        if (s->n == IG_MAX_RANK || (rank >= 0 && axis >= rank)) return ig_lower_refuse(l, "it has more entries than the value has dims");
+        if (s->n == IG_MAX_RANK || (rank >= 0 && axis >= rank))
+            return ig_lower_refuse(l, "it has more entries than the value has dims");
         part *p = &s->parts[s->n++];
         *p = (part){.axis = axis, .entry = i, .step = steps[i], .one = bit(shrink, i)};
         p->from_edge = bit(begins, i) && !p->one;
@@ -82,7 +84,8 @@ static int64_t edge(const part *p, bool first) {
 
 /* Where the slices start or end, as one vector. */
 static ig_value *bounds(ig_lower *l, const slices *s, uint32_t input, bool first) {
-    int64_t known[IG_MAX_RANK], list[IG_MAX_RANK], entry[IG_MAX_RANK], masked[IG_MAX_RANK], edges[IG_MAX_RANK], one[IG_MAX_RANK];
+    int64_t known[IG_MAX_RANK], list[IG_MAX_RANK], entry[IG_MAX_RANK], masked[IG_MAX_RANK], edges[IG_MAX_RANK],
+        one[IG_MAX_RANK];
     size_t n;
     ig_value *begin = ig_tf_in(l, input), *end = ig_tf_in(l, input + 1);
     if (ig_tf_ints(l, first ? begin : end, known, IG_MAX_RANK, &n) && (first || ig_tf_ints(l, begin, list, IG_MAX_RANK, &n))) {
@@ -91,7 +94,11 @@ static ig_value *bounds(ig_lower *l, const slices *s, uint32_t input, bool first
             if (p->entry >= n) return NULL;
             bool at_edge = first ? p->from_edge : p->to_edge;
             int64_t start = first ? known[p->entry] : list[p->entry];
-            edges[i] = at_edge ? edge(p, first) : first ? start : !p->one ? known[p->entry] : start == -1 ? INT64_MAX : start + 1;
+            edges[i] = at_edge       ? edge(p, first)
+                       : first       ? start
+                       : !p->one     ? known[p->entry]
+                       : start == -1 ? INT64_MAX
+                                     : start + 1;
         }
         return ig_tf_i64s(l, edges, s->n);
     }
@@ -156,7 +163,10 @@ ig_value *ig_tf_slice_like(ig_lower *l, ig_value *v, uint32_t input) {
 
 ig_status ig_tf_lower_strided_slice(ig_lower *l) {
     ig_value *v = ig_tf_slice_like(l, ig_tf_in(l, 0), 1);
-    if (!v) return l->reason[0] ? IG_E_UNSUPPORTED : ig_tf_s(l)->status != IG_OK ? ig_tf_s(l)->status : ig_lower_refuse(l, "its bounds are too short");
+    if (!v)
+        return l->reason[0]                  ? IG_E_UNSUPPORTED
+               : ig_tf_s(l)->status != IG_OK ? ig_tf_s(l)->status
+                                             : ig_lower_refuse(l, "its bounds are too short");
     if (v == ig_tf_in(l, 0)) return ig_tf_text(l, "y = Identity(x0)");
     ig_tf_out(l, 0, v);
     return IG_OK;
@@ -170,12 +180,16 @@ ig_value *ig_tf_slice_update(ig_lower *l, ig_value *v, ig_value *with) {
     ig_value *slice = places ? ig_tf_slice_like(l, places, 1) : NULL;
     if (!slice) return NULL;
     ig_tf_bind(l, "at", slice);
-    return ig_tf_v(l, "Reshape(ScatterElements<axis=0>(Reshape(old, [-1]), Reshape(at, [-1]), Reshape(Expand(with, Shape(at)), [-1])), Shape(old))");
+    return ig_tf_v(l, "Reshape(ScatterElements<axis=0>(Reshape(old, [-1]), Reshape(at, [-1]), Reshape(Expand(with, Shape(at)), "
+                      "[-1])), Shape(old))");
 }
 
 ig_status ig_tf_lower_strided_slice_update(ig_lower *l) {
     ig_value *v = ig_tf_slice_update(l, ig_tf_in(l, 0), ig_tf_in(l, 4));
-    if (!v) return l->reason[0] ? IG_E_UNSUPPORTED : ig_tf_s(l)->status != IG_OK ? ig_tf_s(l)->status : ig_lower_refuse(l, "its bounds are too short");
+    if (!v)
+        return l->reason[0]                  ? IG_E_UNSUPPORTED
+               : ig_tf_s(l)->status != IG_OK ? ig_tf_s(l)->status
+                                             : ig_lower_refuse(l, "its bounds are too short");
     ig_tf_out(l, 0, v);
     return IG_OK;
 }

@@ -1,5 +1,5 @@
-/* Variables and hash tables: what they hold is followed from operator to operator, so that nothing of them is left in the end. A
- * variable starts with its value in the checkpoint. */
+/* Variables and hash tables: what they hold is followed from operator to operator, so that nothing of them is left in the end.
+ * A variable starts with its value in the checkpoint. */
 #include "formats/tensorflow/rules.h"
 
 #include <stdio.h>
@@ -213,9 +213,11 @@ static ig_str part_of(ig_str line, int64_t index, char delimiter) {
 static ig_status put_cell(ig_lower *l, column *c, int64_t row, ig_str line, char delimiter) {
     int64_t number = row;
     ig_str text = c->index == -2 ? line : part_of(line, c->index, delimiter);
-    if (c->index != -1 && !text.s) return ig_lower_refuse(l, "line %lld of its file has no column %lld", (long long)row + 1, (long long)c->index);
+    if (c->index != -1 && !text.s)
+        return ig_lower_refuse(l, "line %lld of its file has no column %lld", (long long)row + 1, (long long)c->index);
     if (c->dtype == IG_STRING) return ig_tensor_set_string(c->tensor, (size_t)row, text) ? IG_OK : ig_oom(l->err);
-    if (c->index != -1 && !ig_str_to_i64(text, &number)) return ig_lower_refuse(l, "line %lld of its file holds no number", (long long)row + 1);
+    if (c->index != -1 && !ig_str_to_i64(text, &number))
+        return ig_lower_refuse(l, "line %lld of its file holds no number", (long long)row + 1);
     ig_store_i64(c->dtype, c->tensor->data, (size_t)row, number);
     return IG_OK;
 }
@@ -308,7 +310,8 @@ static bool put_elements(ig_lower *l, ig_node *node, const ig_tensor *t, bool ke
 
 static bool put_default(ig_node *node, ig_dtype dtype, const ig_tensor *t) {
     if (dtype == IG_STRING) {
-        ig_attr a = {.name = ig_model_name(node->graph->model, "default_string"), .kind = IG_ATTR_STRING, .s = ig_tensor_string(t, 0)};
+        ig_attr a = {
+            .name = ig_model_name(node->graph->model, "default_string"), .kind = IG_ATTR_STRING, .s = ig_tensor_string(t, 0)};
         bool ok = true;
         a.s = ig_arena_str(&node->graph->model->arena, a.s, &ok);
         return ok && a.name && ig_attr_put(node, &a);
@@ -356,7 +359,8 @@ static ig_status find_by_comparing(ig_lower *l, const ig_tf_resource *r) {
 ig_status ig_tf_lower_table_find(ig_lower *l) {
     ig_tf_resource *r;
     IG_TRY(need_content(l, 0, &r));
-    const ig_tensor *keys = ig_tf_const(l, r->value), *values = ig_tf_const(l, r->values), *preset = ig_tf_const(l, ig_tf_in(l, 2));
+    const ig_tensor *keys = ig_tf_const(l, r->value), *values = ig_tf_const(l, r->values),
+                    *preset = ig_tf_const(l, ig_tf_in(l, 2));
     bool constant = keys && values && preset && preset->count == 1 && keys->count == values->count && keys->count > 0;
     bool doubles = constant && (keys->dtype == IG_F64 || values->dtype == IG_F64 || values->dtype == IG_BOOL);
     return constant && !doubles && values->rank <= 1 ? find_by_encoder(l, keys, values, preset) : find_by_comparing(l, r);

@@ -1,4 +1,5 @@
-/* The lowering of the domain "tensorflow": the table of rules, what happens around each rule, and before and after all of them. */
+/* The lowering of the domain "tensorflow": the table of rules, what happens around each rule, and before and after all of them.
+ */
 #include "formats/tensorflow/rules.h"
 
 #include <stdio.h>
@@ -63,7 +64,10 @@ static bool fill_default_list(ig_arena *arena, const ig_tf_default *d, ig_attr *
         floats[i] = strtof(strings[i].s, NULL);
         if (d->kind == 'H' && !(types[i] = default_shape(arena, strings[i]))) return false;
     }
-    a->kind = d->kind == 'F' ? IG_ATTR_FLOATS : d->kind == 'H' ? IG_ATTR_TYPES : d->kind == 'S' || d->kind == 'T' ? IG_ATTR_STRINGS : IG_ATTR_INTS;
+    a->kind = d->kind == 'F'                     ? IG_ATTR_FLOATS
+              : d->kind == 'H'                   ? IG_ATTR_TYPES
+              : d->kind == 'S' || d->kind == 'T' ? IG_ATTR_STRINGS
+                                                 : IG_ATTR_INTS;
     if (a->kind == IG_ATTR_FLOATS) a->floats = floats;
     if (a->kind == IG_ATTR_TYPES) a->types = types;
     if (a->kind == IG_ATTR_STRINGS) a->strings = strings;
@@ -120,13 +124,15 @@ static const char *bad_inputs(const ig_lower *l, bool *broken, bool *complex) {
     for (uint32_t i = 0; i < ig_tf_count_in(l); i++) {
         const ig_value *v = l->node->in[i];
         const ig_tf_thing *t = ig_tf_thing_of(l, v);
-        *broken |= (t && t->kind == IG_TF_BROKEN) || (v && v->producer && strcmp(ig_node_domain(v->producer), IG_TF_DOMAIN) == 0);
+        *broken |=
+            (t && t->kind == IG_TF_BROKEN) || (v && v->producer && strcmp(ig_node_domain(v->producer), IG_TF_DOMAIN) == 0);
         if (!t || t->kind == IG_TF_BROKEN || (flags & IG_TF_THINGS)) continue;
         if (t->kind == IG_TF_VARIABLE && t->resource->reference && !(flags & IG_TF_REFERENCES)) continue;
         if (t->kind == IG_TF_COMPLEX && (flags & IG_TF_LINEAR))
             *complex = true;
         else if (!(flags & IG_TF_REFERENCES))
-            why = t->kind == IG_TF_COMPLEX ? "it isn't lowered for complex numbers" : "an input is a resource or a list, which it isn't lowered for";
+            why = t->kind == IG_TF_COMPLEX ? "it isn't lowered for complex numbers"
+                                           : "an input is a resource or a list, which it isn't lowered for";
     }
     return why;
 }
@@ -138,7 +144,8 @@ static ig_status read_references(ig_lower *l) {
         const ig_tf_thing *t = ig_tf_thing_of(l, l->node->in[i]);
         if (!t || t->kind != IG_TF_VARIABLE || !t->resource->reference) continue;
         if (!t->resource->value)
-            return ig_lower_refuse(l, "variable '%.80s' has no value: freeze the graph, or open it with its checkpoint", t->resource->name);
+            return ig_lower_refuse(l, "variable '%.80s' has no value: freeze the graph, or open it with its checkpoint",
+                                   t->resource->name);
         if (!ig_node_set_input(l->node, i, t->resource->value)) return ig_oom(l->err);
     }
     return IG_OK;

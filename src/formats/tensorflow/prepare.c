@@ -11,15 +11,31 @@ ig_function *ig_tf_find_function(const ig_tf_functions *library, ig_str name) {
 /* Operators that change a variable or a table. */
 static bool changes_state(const char *op) {
     static const char *const ops[] = {
-        "Assign", "AssignAdd", "AssignSub", "AssignAddVariableOp", "AssignSubVariableOp", "AssignVariableOp", "CountUpTo",
-        "InitializeTable", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "InitializeTableV2", "LookupTableImport",
-        "LookupTableImportV2", "LookupTableInsert", "LookupTableInsertV2", "LookupTableRemoveV2", "ResourceCountUpTo",
-        "ResourceStridedSliceAssign", "StridedSliceAssign",
+        "Assign",
+        "AssignAdd",
+        "AssignSub",
+        "AssignAddVariableOp",
+        "AssignSubVariableOp",
+        "AssignVariableOp",
+        "CountUpTo",
+        "InitializeTable",
+        "InitializeTableFromTextFile",
+        "InitializeTableFromTextFileV2",
+        "InitializeTableV2",
+        "LookupTableImport",
+        "LookupTableImportV2",
+        "LookupTableInsert",
+        "LookupTableInsertV2",
+        "LookupTableRemoveV2",
+        "ResourceCountUpTo",
+        "ResourceStridedSliceAssign",
+        "StridedSliceAssign",
     };
     for (size_t i = 0; i < IG_COUNT_OF(ops); i++)
         if (strcmp(op, ops[i]) == 0) return true;
     ig_str name = ig_str_c(op);
-    bool scatter = ig_str_starts(name, "Scatter") && !ig_str_is(name, "ScatterNd") && !ig_str_is(name, "ScatterNdNonAliasingAdd");
+    bool scatter =
+        ig_str_starts(name, "Scatter") && !ig_str_is(name, "ScatterNd") && !ig_str_is(name, "ScatterNdNonAliasingAdd");
     return ig_str_starts(name, "ResourceScatter") || scatter;
 }
 
@@ -33,7 +49,8 @@ static ig_status function_changes(ig_tf_functions *library, const ig_function *f
         return IG_OK;
     }
     if (depth == 0)
-        return ig_fail(library->err, IG_E_LIMIT, "functions call each other more than %u deep", library->model->context->limits.depth);
+        return ig_fail(library->err, IG_E_LIMIT, "functions call each other more than %u deep",
+                       library->model->context->limits.depth);
     bool here = false;
     if (!ig_map_set(&library->effects, IG_KEY(f), (void *)(uintptr_t)&no)) return ig_oom(library->err); /* ends recursion */
     IG_TRY(graph_changes(library, f->body, depth - 1, &here));
@@ -75,8 +92,7 @@ static bool has_old_control_flow(const ig_graph *g) {
 static bool drop_control(ig_graph *g) {
     for (ig_node *n = g->first; n; n = n->next)
         if (!ig_node_resize(n, ig_tf_n_in(n), n->n_out)) return false;
-    for (size_t i = g->outputs.n; i-- > 0 && ig_tf_is_control(g->outputs.items[i].value);)
-        ig_graph_drop_last_output(g);
+    for (size_t i = g->outputs.n; i-- > 0 && ig_tf_is_control(g->outputs.items[i].value);) ig_graph_drop_last_output(g);
     for (ig_node *n = g->first; n; n = n->next)
         if (!ig_node_resize(n, n->n_in, ig_tf_n_out(n))) return false;
     return true;
@@ -107,4 +123,3 @@ ig_status ig_tf_prepare(ig_tf_functions *library, ig_graph *g) {
     if (!drop_control(g)) return ig_oom(library->err);
     return drop_unneeded(library, g);
 }
-

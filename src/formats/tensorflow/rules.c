@@ -57,7 +57,9 @@ ig_value *ig_tf_in(const ig_lower *l, uint32_t i) { return i < l->node->n_in ? l
 
 bool ig_tf_wanted(const ig_lower *l, uint32_t o) { return o < l->node->n_out && l->node->out[o] && l->node->out[o]->n_uses; }
 
-ig_dtype ig_tf_dtype_of(const ig_value *v) { return v && v->type && v->type->kind == IG_KIND_TENSOR ? v->type->dtype : IG_UNDEFINED; }
+ig_dtype ig_tf_dtype_of(const ig_value *v) {
+    return v && v->type && v->type->kind == IG_KIND_TENSOR ? v->type->dtype : IG_UNDEFINED;
+}
 
 int ig_tf_rank_of(const ig_value *v) { return v && v->type && v->type->kind == IG_KIND_TENSOR ? v->type->rank : IG_UNRANKED; }
 
@@ -102,9 +104,13 @@ bool ig_tf_number(ig_lower *l, const ig_value *v, double *out) {
     return true;
 }
 
-ig_dtype ig_tf_attr_dtype(const ig_lower *l, const char *name) { return ig_tf_dtype(ig_tf_type_of(ig_attr_str(l->node, name))); }
+ig_dtype ig_tf_attr_dtype(const ig_lower *l, const char *name) {
+    return ig_tf_dtype(ig_tf_type_of(ig_attr_str(l->node, name)));
+}
 
-bool ig_tf_attr_is(const ig_lower *l, const char *name, const char *text) { return ig_str_is(ig_attr_str(l->node, name), text); }
+bool ig_tf_attr_is(const ig_lower *l, const char *name, const char *text) {
+    return ig_str_is(ig_attr_str(l->node, name), text);
+}
 
 bool ig_tf_channels_first(const ig_lower *l) { return ig_str_starts(ig_attr_str(l->node, "data_format"), "NC"); }
 
@@ -233,7 +239,8 @@ ig_value *ig_tf_i64s(ig_lower *l, const int64_t *list, size_t n) {
 
 ig_value *ig_tf_scalar(ig_lower *l, ig_dtype dtype, double value) {
     ig_tensor *t = NULL;
-    if (ig_tensor_new(&t, l->model->context, dtype ? dtype : IG_F32, 0, NULL, NULL) == IG_OK) ig_store_f64(t->dtype, t->data, 0, value);
+    if (ig_tensor_new(&t, l->model->context, dtype ? dtype : IG_F32, 0, NULL, NULL) == IG_OK)
+        ig_store_f64(t->dtype, t->data, 0, value);
     return ig_sketch_constant(ig_tf_s(l), t);
 }
 

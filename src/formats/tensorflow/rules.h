@@ -1,12 +1,12 @@
 /* What the lowering rules of TensorFlow's operators share. Rules stand in rules.def, as a sketch (ops/sketch.h) where that says
  * it all, else as a function in lower_<family>.c.
  *
- * A rule finds the node's inputs bound in its sketch as x0, x1, … (x is x0), its attributes complete, and hands over results with
- * ig_tf_out or as y0, y1, … (y is y0) of a text. Everything is typed as it is made, what depends on constants only is computed
- * at once, and what is known of shapes is carried along; so a rule may ask for ranks, dims and contents.
+ * A rule finds the node's inputs bound in its sketch as x0, x1, … (x is x0), its attributes complete, and hands over results
+ * with ig_tf_out or as y0, y1, … (y is y0) of a text. Everything is typed as it is made, what depends on constants only is
+ * computed at once, and what is known of shapes is carried along; so a rule may ask for ranks, dims and contents.
  *
- * Values that ONNX has no word for are things (below): an output of a TensorFlow node that stands for one stays without producer,
- * and whoever reads it asks for the thing. */
+ * Values that ONNX has no word for are things (below): an output of a TensorFlow node that stands for one stays without
+ * producer, and whoever reads it asks for the thing. */
 #ifndef IG_FORMATS_TENSORFLOW_RULES_H
 #define IG_FORMATS_TENSORFLOW_RULES_H
 
@@ -38,9 +38,9 @@ typedef enum ig_tf_form {
 typedef struct ig_tf_resource {
     ig_name name;
     bool table;
-    bool reference;   /* a variable of TensorFlow 1, which is read by being an input */
-    ig_value *value;  /* variable: what it holds now, in the graph at hand; NULL: nothing. Table: its keys */
-    ig_value *values; /* table: one for each key */
+    bool reference;            /* a variable of TensorFlow 1, which is read by being an input */
+    ig_value *value;           /* variable: what it holds now, in the graph at hand; NULL: nothing. Table: its keys */
+    ig_value *values;          /* table: one for each key */
     ig_dtype key_dtype, dtype; /* table: of keys, of values */
 } ig_tf_resource;
 
@@ -72,8 +72,8 @@ typedef struct ig_tf_result {
 typedef struct ig_tf_state {
     ig_arena arena;
     ig_tf_functions library;
-    ig_map things;    /* value -> ig_tf_thing */
-    ig_map known;     /* value -> ig_ints: content of shapes */
+    ig_map things; /* value -> ig_tf_thing */
+    ig_map known;  /* value -> ig_ints: content of shapes */
     IG_VEC(ig_tf_resource *) resources;
     ig_sketch *s;          /* of the rule at hand */
     ig_tf_result *results; /* of its outputs */
@@ -96,8 +96,8 @@ uint32_t ig_tf_count_in(const ig_lower *l);
 uint32_t ig_tf_count_out(const ig_lower *l);
 bool ig_tf_wanted(const ig_lower *l, uint32_t output);
 
-ig_dtype ig_tf_dtype_of(const ig_value *v); /* IG_UNDEFINED when unknown */
-int ig_tf_rank_of(const ig_value *v);       /* -1 when unknown */
+ig_dtype ig_tf_dtype_of(const ig_value *v);        /* IG_UNDEFINED when unknown */
+int ig_tf_rank_of(const ig_value *v);              /* -1 when unknown */
 int64_t ig_tf_dim_of(const ig_value *v, int axis); /* -1 when unknown; axes count from the end when negative */
 bool ig_tf_is_float(const ig_value *v);
 /* The content of a constant; NULL for anything else, and when it can't be read. */

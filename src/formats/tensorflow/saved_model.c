@@ -247,7 +247,8 @@ static ig_status find_initialization(saved_model *s) {
 static bool uses_initialized(const ig_node *n) {
     for (uint32_t i = 0; i < n->n_in; i++) {
         const ig_value *v = n->in[i];
-        if (v && v->producer && v->producer->mark && v->type && v->type->kind == IG_KIND_OPAQUE && !ig_tf_is_control(v)) return true;
+        if (v && v->producer && v->producer->mark && v->type && v->type->kind == IG_KIND_OPAQUE && !ig_tf_is_control(v))
+            return true;
     }
     return false;
 }

@@ -68,8 +68,8 @@ const char *ig_tf_window_attributes(ig_lower *l, const ig_value *first, ig_tf_wi
         }
         padding = ig_arena_printf(arena, "pads=[%s]", ig_tf_join(l, pads, 2 * w->n));
     }
-    const char *text = ig_arena_printf(arena, "kernel_shape=[%s], strides=[%s], %s", ig_tf_join(l, w->kernel, w->n), ig_tf_join(l, w->stride, w->n),
-                                       padding ? padding : "");
+    const char *text = ig_arena_printf(arena, "kernel_shape=[%s], strides=[%s], %s", ig_tf_join(l, w->kernel, w->n),
+                                       ig_tf_join(l, w->stride, w->n), padding ? padding : "");
     if (text && dilations) text = ig_arena_printf(arena, "%s, dilations=[%s]", text, ig_tf_join(l, w->dilation, w->n));
     if (!text || !padding) l->b.failed = true;
     return text ? text : "";

@@ -11,7 +11,7 @@ typedef struct ig_tf_window {
     size_t n;
     int64_t kernel[IG_TF_MAX_WINDOW], stride[IG_TF_MAX_WINDOW], dilation[IG_TF_MAX_WINDOW];
     int64_t before[IG_TF_MAX_WINDOW], after[IG_TF_MAX_WINDOW]; /* padding */
-    bool same;                                                 /* padding so that the output's size is the input's by the stride */
+    bool same; /* padding so that the output's size is the input's by the stride */
 } ig_tf_window;
 
 /* Reads everything but the kernel's size, for an input of a rank; the names are of the attributes. */
