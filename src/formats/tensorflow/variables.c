@@ -122,14 +122,20 @@ ig_status ig_tf_bind_assets(ig_tf_reader *r, ig_tf_asset *const *assets, size_t 
         ig_str file = assets[i]->filename;
         if (!assets[i]->tensor_info || file.n > 400 || !file.n) continue;
         IG_TRY(ig_tf_find_value(r, assets[i]->tensor_info->name, &v));
-        if (!v || !v->constant) continue;
+        bool placeholder = v && v->producer && ig_str_starts(ig_name_str(v->producer->op), "Placeholder");
+        if (!v || (!v->constant && !placeholder)) continue;
         int len = snprintf(path, sizeof path, "assets/%.*s", (int)file.n, file.s);
         IG_TRY(ig_tensor_new(&t, r->model->context, IG_STRING, 0, NULL, r->err));
         bool ok = ig_tensor_set_string(t, 0, (ig_str){path, (size_t)len});
         ig_const *c = ok ? ig_const_create(r->model, v->name, t) : NULL;
         if (!ok) ig_tensor_free(t);
         if (!c) return ig_oom(r->err);
-        v->constant = c;
+        if (placeholder) {
+            ig_value *path_value = ig_graph_add_initializer(r->model->graph, c);
+            if (!path_value || !ig_value_replace(v, path_value)) return ig_oom(r->err);
+        } else {
+            v->constant = c;
+        }
     }
     return IG_OK;
 }
