@@ -29,7 +29,8 @@ ig_status ig_tf_lower_quantize_dequantize(ig_lower *l) {
     bool given = ig_tf_int_attr(l, "range_given") != 0, attributes = l->rule->to && strcmp(l->rule->to, "attributes") == 0;
     int64_t bits = ig_tf_int_attr(l, "num_bits"), axis = attributes ? -1 : ig_tf_int_attr(l, "axis"), shape[IG_MAX_RANK];
     int rank = ig_tf_rank_of(ig_tf_in(l, 0));
-    if (l->rule->to && !attributes && !ig_tf_int(l, ig_tf_in(l, 3), &bits)) return ig_lower_refuse(l, "its num_bits are computed");
+    if (l->rule->to && !attributes && !ig_tf_int(l, ig_tf_in(l, 3), &bits))
+        return ig_lower_refuse(l, "its num_bits are computed");
     if (bits < 1 || bits > 32) return ig_lower_refuse(l, "its num_bits are out of range");
     if (axis >= 0 && axis >= rank) return ig_lower_refuse(l, "its axis is out of range");
     double most = is_signed ? (double)((1LL << (bits - 1)) - 1) : (double)((1LL << bits) - 1);
@@ -37,8 +38,10 @@ ig_status ig_tf_lower_quantize_dequantize(ig_lower *l) {
     for (int i = 0; i < rank; i++) shape[i] = i == axis ? -1 : 1;
     const char *list = axis >= 0 ? ig_tf_join(l, shape, (size_t)rank) : "";
     if (given) {
-        ig_tf_bind(l, "lo", attributes ? ig_tf_v(l, "@input_min") : ig_tf_v(l, axis >= 0 ? "Reshape(x1, [%s])" : "Identity(x1)", list));
-        ig_tf_bind(l, "hi", attributes ? ig_tf_v(l, "@input_max") : ig_tf_v(l, axis >= 0 ? "Reshape(x2, [%s])" : "Identity(x2)", list));
+        ig_tf_bind(l, "lo",
+                   attributes ? ig_tf_v(l, "@input_min") : ig_tf_v(l, axis >= 0 ? "Reshape(x1, [%s])" : "Identity(x1)", list));
+        ig_tf_bind(l, "hi",
+                   attributes ? ig_tf_v(l, "@input_max") : ig_tf_v(l, axis >= 0 ? "Reshape(x2, [%s])" : "Identity(x2)", list));
     } else if (axis >= 0) {
         int64_t axes[IG_MAX_RANK];
         size_t n = 0;
@@ -55,9 +58,13 @@ ig_status ig_tf_lower_quantize_dequantize(ig_lower *l) {
     ig_tf_bind(l, "b", ig_tf_v(l, "Where(Greater(hi * %.17g, 0), %.17g / hi, 3e38)", most, most));
     ig_tf_bind(l, "low", ig_tf_v(l, "Less(a, b)"));
     ig_tf_bind(l, "scale", ig_tf_v(l, "Where(low, a, b)"));
-    ig_tf_bind(l, "back", least < 0 ? ig_tf_v(l, "Where(low, lo / %.17g, hi / %.17g)", least, most) : ig_tf_v(l, "hi / %.17g", most));
-    ig_tf_bind(l, "v", given ? ig_tf_v(l, "Min(Max(x0, Where(low, lo, back * %.17g)), Where(low, back * %.17g, hi))", least, most) : ig_tf_in(l, 0));
-    return ig_tf_text(l, ig_tf_attr_is(l, "round_mode", "HALF_UP") ? "y = Floor(v * scale + 0.5) * back" : "y = Round(v * scale) * back");
+    ig_tf_bind(l, "back",
+               least < 0 ? ig_tf_v(l, "Where(low, lo / %.17g, hi / %.17g)", least, most) : ig_tf_v(l, "hi / %.17g", most));
+    ig_tf_bind(l, "v",
+               given ? ig_tf_v(l, "Min(Max(x0, Where(low, lo, back * %.17g)), Where(low, back * %.17g, hi))", least, most)
+                     : ig_tf_in(l, 0));
+    return ig_tf_text(l, ig_tf_attr_is(l, "round_mode", "HALF_UP") ? "y = Floor(v * scale + 0.5) * back"
+                                                                   : "y = Round(v * scale) * back");
 }
 
 /* Integers and the range that they stand for. */

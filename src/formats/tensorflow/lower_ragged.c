@@ -3,21 +3,26 @@
 
 /* ---------------------------------------------------------------------------------------------------------------- ragged */
 
-/* For rows of "lengths" (int64): "starts" of each, "total"; for each element of all rows its "row" and its place "pos" in it. */
+/* For rows of "lengths" (int64): "starts" of each, "total"; for each element of all rows its "row" and its place "pos" in it.
+ */
 static void spread_rows(ig_lower *l) {
     ig_tf_bind(l, "ends", ig_tf_v(l, "CumSum(lengths, 0i)"));
     ig_tf_bind(l, "starts", ig_tf_v(l, "ends - lengths"));
     ig_tf_bind(l, "total", ig_tf_v(l, "ReduceSum<keepdims=0>(lengths)"));
     /* A mark where each row but the first starts; added up they number the rows. */
     ig_tf_bind(l, "later", ig_tf_v(l, "Slice(starts, [1], [9223372036854775807])"));
-    ig_tf_bind(l, "marks", ig_tf_v(l, "ScatterND<reduction='add'>(Expand(0i, Reshape(total + 1i, [1])), Unsqueeze(later, [1]), Expand(1i, Shape(later)))"));
+    ig_tf_bind(l, "marks",
+               ig_tf_v(l, "ScatterND<reduction='add'>(Expand(0i, Reshape(total + 1i, [1])), Unsqueeze(later, [1]), Expand(1i, "
+                          "Shape(later)))"));
     ig_tf_bind(l, "row", ig_tf_v(l, "CumSum(Slice(marks, [0], Reshape(total, [1])), 0i)"));
     ig_tf_bind(l, "pos", ig_tf_v(l, "Range(0i, total, 1i) - Gather(starts, row)"));
 }
 
 /* The lengths of "rows" (a number) out of the row of each value, "row"; and places. */
 static void places_in_rows(ig_lower *l) {
-    ig_tf_bind(l, "lengths", ig_tf_v(l, "ScatterND<reduction='add'>(Expand(0i, Reshape(rows, [1])), Unsqueeze(row, [1]), Expand(1i, Shape(row)))"));
+    ig_tf_bind(
+        l, "lengths",
+        ig_tf_v(l, "ScatterND<reduction='add'>(Expand(0i, Reshape(rows, [1])), Unsqueeze(row, [1]), Expand(1i, Shape(row)))"));
     ig_tf_bind(l, "starts", ig_tf_v(l, "CumSum<exclusive=1>(lengths, 0i)"));
     ig_tf_bind(l, "pos", ig_tf_v(l, "Range(0i, Size(row), 1i) - Gather(starts, row)"));
 }
@@ -46,7 +51,9 @@ ig_status ig_tf_lower_ragged_to_tensor(ig_lower *l) {
             return ig_lower_refuse(l, "its partitions are of an unknown kind");
         }
         ig_tf_bind(l, "widest", ig_tf_v(l, "ReduceMax<keepdims=1>(Concat<axis=0>(lengths, [0]), [0])"));
-        ig_tf_bind(l, "sizes", first ? ig_tf_v(l, "Concat<axis=0>(Reshape(rows, [1]), widest)") : ig_tf_v(l, "Concat<axis=0>(sizes, widest)"));
+        ig_tf_bind(l, "sizes",
+                   first ? ig_tf_v(l, "Concat<axis=0>(Reshape(rows, [1]), widest)")
+                         : ig_tf_v(l, "Concat<axis=0>(sizes, widest)"));
         ig_tf_bind(l, "outer", first ? ig_tf_v(l, "Unsqueeze(row, [1])") : ig_tf_v(l, "Gather<axis=0>(index, row)"));
         ig_tf_bind(l, "index", ig_tf_v(l, "Concat<axis=1>(outer, Unsqueeze(pos, [1]))"));
         ig_tf_bind(l, "rows", ig_tf_v(l, "Size(row)"));
@@ -54,8 +61,9 @@ ig_status ig_tf_lower_ragged_to_tensor(ig_lower *l) {
     }
     if (first) return ig_lower_refuse(l, "its partitions are missing");
     ig_tf_bind(l, "natural", ig_tf_v(l, "Concat<axis=0>(sizes, Shape<start=1>(x1))"));
-    ig_tf_bind(l, "want", ig_tf_rank_of(ig_tf_in(l, 0)) == 0 ? ig_sketch_get(ig_tf_s(l), "natural")
-                                                            : ig_tf_v(l, "Where(Less(i64(x0), 0i), natural, i64(x0))"));
+    ig_tf_bind(l, "want",
+               ig_tf_rank_of(ig_tf_in(l, 0)) == 0 ? ig_sketch_get(ig_tf_s(l), "natural")
+                                                  : ig_tf_v(l, "Where(Less(i64(x0), 0i), natural, i64(x0))"));
     /* What lies beyond a given size is left out. */
     ig_tf_bind(l, "inside", ig_tf_v(l, "Less(index, Slice(want, [0], Shape(sizes)))"));
     ig_tf_bind(l, "keep", ig_tf_v(l, "Cast<to=bool>(ReduceMin<keepdims=0>(Cast<to=int32>(inside), [1]))"));
@@ -67,7 +75,9 @@ ig_status ig_tf_lower_ragged_range(ig_lower *l) {
     ig_dtype splits = ig_tf_attr_dtype(l, "Tsplits");
     bool whole = ig_dtype_is_int(ig_tf_dtype_of(ig_tf_in(l, 0)));
     ig_tf_bind(l, "span", ig_tf_v(l, "Reshape(x1 - x0, [-1])"));
-    ig_tf_bind(l, "lengths", whole ? ig_tf_v(l, "Max((i64(span) + i64(x2) - i64(Sign(x2))) / i64(x2), 0i)") : ig_tf_v(l, "Max(i64(Ceil(span / x2)), 0i)"));
+    ig_tf_bind(l, "lengths",
+               whole ? ig_tf_v(l, "Max((i64(span) + i64(x2) - i64(Sign(x2))) / i64(x2), 0i)")
+                     : ig_tf_v(l, "Max(i64(Ceil(span / x2)), 0i)"));
     spread_rows(l);
     ig_tf_out(l, 0, ig_tf_cast(l, ig_tf_v(l, "Concat<axis=0>([0], ends)"), splits ? splits : IG_I64));
     ig_tf_bind(l, "s", ig_tf_v(l, "Expand(x0, Shape(lengths))"));
@@ -79,7 +89,8 @@ ig_status ig_tf_lower_ragged_range(ig_lower *l) {
 /* Splits, values, indices of rows. */
 ig_status ig_tf_lower_ragged_gather(ig_lower *l) {
     ig_dtype splits = ig_tf_dtype_of(ig_tf_in(l, 0));
-    if (ig_tf_int_attr(l, "PARAMS_RAGGED_RANK") != 1 || ig_tf_rank_of(ig_tf_in(l, 2)) != 1) return ig_lower_refuse(l, "it gathers from several ragged dims");
+    if (ig_tf_int_attr(l, "PARAMS_RAGGED_RANK") != 1 || ig_tf_rank_of(ig_tf_in(l, 2)) != 1)
+        return ig_lower_refuse(l, "it gathers from several ragged dims");
     ig_tf_bind(l, "old", ig_tf_v(l, "i64(x0)"));
     ig_tf_bind(l, "first", ig_tf_v(l, "Gather(old, x2)"));
     ig_tf_bind(l, "lengths", ig_tf_v(l, "Gather(old, i64(x2) + 1i) - first"));
@@ -146,13 +157,16 @@ ig_status ig_tf_lower_sparse_reshape(ig_lower *l) {
     return ig_tf_text(l, "y0 = Mod(at / steps, s); y1 = Identity(s)");
 }
 
-/* Indices [n, rank], values, shape, filling: a value for each row that has none; which rows that were; where the old ones are. */
+/* Indices [n, rank], values, shape, filling: a value for each row that has none; which rows that were; where the old ones are.
+ */
 ig_status ig_tf_lower_sparse_fill(ig_lower *l) {
     int64_t rank = ig_tf_dim_of(ig_tf_in(l, 0), 1);
     if (rank < 1) return ig_lower_refuse(l, "the rank of the sparse tensor is unknown");
     ig_tf_bind(l, "rows", ig_tf_v(l, "Gather(i64(x2), 0i)"));
     ig_tf_bind(l, "own", ig_tf_v(l, "Squeeze(Slice(i64(x0), [0], [1], [1]), [1])"));
-    ig_tf_bind(l, "count", ig_tf_v(l, "ScatterND<reduction='add'>(Expand(0i, Reshape(rows, [1])), Unsqueeze(own, [1]), Expand(1i, Shape(own)))"));
+    ig_tf_bind(
+        l, "count",
+        ig_tf_v(l, "ScatterND<reduction='add'>(Expand(0i, Reshape(rows, [1])), Unsqueeze(own, [1]), Expand(1i, Shape(own)))"));
     ig_tf_bind(l, "empty", ig_tf_v(l, "Equal(count, 0i)"));
     ig_tf_bind(l, "new", ig_tf_v(l, "Reshape(NonZero(empty), [-1])"));
     ig_tf_bind(l, "more", ig_tf_v(l, "Pad(Unsqueeze(new, [1]), [0, 0, 0, %lld])", (long long)rank - 1));

@@ -35,8 +35,10 @@ ig_status ig_tf_lower_random(ig_lower *l) {
     } else { /* normal within two deviations: the inverse of the distribution of evenly spread numbers */
         ig_tf_bind(l, "u", draw(l, "RandomUniformLike", ", low=-0.9544997, high=0.9544997"));
         ig_tf_bind(l, "w", ig_tf_v(l, "-Log((1 - u) * (1 + u)) - 2.5"));
-        ig_tf_bind(l, "p", ig_tf_v(l, "1.50140941 + w * (0.246640727 + w * (-0.00417768164 + w * (-0.00125372503 + w * (0.00021858087 + w *"
-                                      " (-4.39150654e-06 + w * (-3.5233877e-06 + w * (3.43273939e-07 + w * 2.81022636e-08)))))))"));
+        ig_tf_bind(
+            l, "p",
+            ig_tf_v(l, "1.50140941 + w * (0.246640727 + w * (-0.00417768164 + w * (-0.00125372503 + w * (0.00021858087 + w *"
+                       " (-4.39150654e-06 + w * (-3.5233877e-06 + w * (3.43273939e-07 + w * 2.81022636e-08)))))))"));
         ig_tf_out(l, 0, ig_tf_cast(l, ig_tf_v(l, "p * u * 1.41421356"), out));
     }
     return IG_OK;
@@ -53,15 +55,16 @@ ig_status ig_tf_lower_multinomial(ig_lower *l) {
     int64_t n;
     ig_dtype out = ig_tf_attr_dtype(l, "output_dtype");
     if (!ig_tf_int(l, ig_tf_in(l, 1), &n)) return ig_lower_refuse(l, "its number of samples is computed");
-    ig_value *y = ig_tf_v(l, "Multinomial<sample_size=%lld, dtype=%d>(Cast<to=float>(x0))", (long long)n, out == IG_I32 ? IG_I32 : IG_I64);
+    ig_value *y = ig_tf_v(l, "Multinomial<sample_size=%lld, dtype=%d>(Cast<to=float>(x0))", (long long)n,
+                          out == IG_I32 ? IG_I32 : IG_I64);
     ig_tf_out(l, 0, y);
     return IG_OK;
 }
 
 /* --------------------------------------------------------------------------------------------------------------- Philox */
 
-/* Salmon and others, "Parallel random numbers: as easy as 1, 2, 3" (2011): ten rounds over four words of 32 bits, here each in a
- * uint64 tensor. Takes "c0" … "c3" and the key "k0", "k1", and leaves the result in the former. */
+/* Salmon and others, "Parallel random numbers: as easy as 1, 2, 3" (2011): ten rounds over four words of 32 bits, here each in
+ * a uint64 tensor. Takes "c0" … "c3" and the key "k0", "k1", and leaves the result in the former. */
 static void philox(ig_lower *l) {
     ig_tf_bind(l, "half", ig_tf_v(l, "Cast<to=uint64>(32i)"));
     ig_tf_bind(l, "low", ig_tf_v(l, "Cast<to=uint64>(4294967295i)"));

@@ -3,9 +3,9 @@
 
 #define CONTRIB "ai.onnx.contrib"
 
-static ig_status import_contrib(ig_lower *l) {
+static ig_status import(ig_lower *l, const char *name) {
     ig_model *m = l->model;
-    ig_name domain = ig_model_name(m, CONTRIB);
+    ig_name domain = ig_model_name(m, name);
     for (size_t i = 0; i < m->opsets.n; i++)
         if (m->opsets.items[i].domain == domain) return IG_OK;
     ig_opset o = {.domain = domain, .domain_given = true, .version_given = true, .version = 1};
@@ -22,9 +22,10 @@ static ig_value *text(ig_lower *l, ig_str s) {
 }
 
 /* An operator of the extensions whose result has the shape of its first input. */
-static ig_status extension(ig_lower *l, const char *op, const char *attributes, ig_value *const *in, size_t n, ig_dtype made, ig_dtype wanted) {
+static ig_status extension(ig_lower *l, const char *op, const char *attributes, ig_value *const *in, size_t n, ig_dtype made,
+                           ig_dtype wanted) {
     ig_shape shape = ig_type_shape(in[0] ? in[0]->type : NULL);
-    IG_TRY(import_contrib(l));
+    IG_TRY(import(l, CONTRIB));
     ig_value *y = ig_tf_node1(l, CONTRIB, op, attributes, in, n);
     if (y && !y->type && !(y->type = ig_type_tensor(&l->model->arena, made, &shape))) return ig_oom(l->err);
     ig_tf_out(l, 0, ig_tf_cast(l, y, wanted));
@@ -32,7 +33,9 @@ static ig_status extension(ig_lower *l, const char *op, const char *attributes, 
 }
 
 ig_status ig_tf_lower_string_case(ig_lower *l) {
-    return ig_tf_text(l, "y = Reshape(StringNormalizer<case_change_action='%s', is_case_sensitive=1>(Reshape(x, [-1])), Shape(x))", l->rule->to);
+    return ig_tf_text(l,
+                      "y = Reshape(StringNormalizer<case_change_action='%s', is_case_sensitive=1>(Reshape(x, [-1])), Shape(x))",
+                      l->rule->to);
 }
 
 ig_status ig_tf_lower_string_map(ig_lower *l) {
@@ -43,7 +46,21 @@ ig_status ig_tf_lower_string_map(ig_lower *l) {
 
 ig_status ig_tf_lower_string_hash(ig_lower *l) {
     ig_value *in[] = {ig_tf_in(l, 0), ig_tf_v(l, "Reshape(%lldi, [1])", (long long)ig_tf_int_attr(l, "num_buckets"))};
-    return extension(l, l->rule->to, "", in, 2, IG_I64, IG_I64);
+    return extension(l, "StringToHashBucket", "", in, 2, IG_I64, IG_I64);
+}
+
+/* The rest of a fingerprint by the number of buckets. With rule->to "key" it is one that only the key's owner can foresee. */
+ig_status ig_tf_lower_string_fingerprint(ig_lower *l) {
+    size_t n;
+    const int64_t *key = ig_attr_ints(l->node, "key", &n);
+    const char *attributes = "";
+    IG_TRY(import(l, "igata"));
+    if (l->rule->to && n != 2) return ig_lower_refuse(l, "its key isn't two numbers");
+    if (l->rule->to) attributes = ig_arena_printf(&ig_tf_s(l)->arena, "key=[%s]", ig_tf_join(l, key, n));
+    if (!attributes) return ig_oom(l->err);
+    ig_value *x = ig_tf_in(l, 0);
+    ig_tf_bind(l, "h", ig_tf_node1(l, "igata", "StringFingerprint", attributes, &x, 1));
+    return ig_tf_text(l, "y = Cast<to=int64>(Mod(h, Cast<to=uint64>(%lldi)))", (long long)ig_tf_int_attr(l, "num_buckets"));
 }
 
 ig_status ig_tf_lower_regex_replace(ig_lower *l) {
@@ -66,7 +83,8 @@ static ig_node *node_with_text(ig_lower *l, const char *op, const char *name, ig
     s->fold = 0; /* not before it has its attribute */
     ig_node *n = ig_sketch_node(s, NULL, op, "", &x, 1, n_out);
     s->fold = fold;
-    ig_attr a = {.name = ig_model_name(l->model, name), .kind = IG_ATTR_STRING, .s = ig_arena_str(&l->model->arena, value, &ok)};
+    ig_attr a = {
+        .name = ig_model_name(l->model, name), .kind = IG_ATTR_STRING, .s = ig_arena_str(&l->model->arena, value, &ok)};
     if (n && (!ok || !a.name || !ig_attr_put(n, &a))) l->b.failed = true;
     return n;
 }
@@ -95,7 +113,8 @@ ig_status ig_tf_lower_string_split(ig_lower *l) {
     ig_tf_bind(l, "parts", ig_tf_nth(n, 0));
     ig_tf_bind(l, "count", ig_tf_nth(n, 1));
     return ig_tf_text(l, "n = Shape<start=1>(parts); there = Less(Range(0i, Squeeze(n, [0]), 1i), Unsqueeze(count, [1]));"
-                         "y0 = Transpose<perm=[1, 0]>(NonZero(there)); y1 = Compress(Reshape(parts, [-1]), Reshape(there, [-1])); y2 = Shape(parts)");
+                         "y0 = Transpose<perm=[1, 0]>(NonZero(there)); y1 = Compress(Reshape(parts, [-1]), Reshape(there, "
+                         "[-1])); y2 = Shape(parts)");
 }
 
 ig_status ig_tf_lower_string_join(ig_lower *l) {
@@ -122,10 +141,12 @@ ig_status ig_tf_lower_reduce_join(ig_lower *l) {
     if (axes[0] < 0) axes[0] += rank;
     size = ig_tf_dim_of(ig_tf_in(l, 0), (int)axes[0]);
     if (size < 1 || size > 1024) return ig_lower_refuse(l, "the number of texts to join is unknown, or large");
-    ig_value *between = separator.n ? text(l, separator) : NULL, *v = ig_tf_v(l, "Gather<axis=%lld>(x0, 0i)", (long long)axes[0]);
+    ig_value *between = separator.n ? text(l, separator) : NULL,
+             *v = ig_tf_v(l, "Gather<axis=%lld>(x0, 0i)", (long long)axes[0]);
     for (int64_t i = 1; i < size; i++) {
         if (between) v = ig_tf_node1(l, NULL, "StringConcat", "", (ig_value *[]){v, between}, 2);
-        v = ig_tf_node1(l, NULL, "StringConcat", "", (ig_value *[]){v, ig_tf_v(l, "Gather<axis=%lld>(x0, %lldi)", (long long)axes[0], (long long)i)}, 2);
+        v = ig_tf_node1(l, NULL, "StringConcat", "",
+                        (ig_value *[]){v, ig_tf_v(l, "Gather<axis=%lld>(x0, %lldi)", (long long)axes[0], (long long)i)}, 2);
     }
     ig_tf_bind(l, "v", v);
     return ig_tf_text(l, ig_tf_int_attr(l, "keep_dims") ? "y = Unsqueeze(v, [%lld])" : "y = Identity(v)", (long long)axes[0]);
