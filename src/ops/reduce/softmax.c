@@ -163,7 +163,8 @@ SOFTMAX_OP(hardmax, "Hardmax")
 
 /* ------------------------------------------------------------------------------------------------------ QLinearSoftmax */
 
-/* The input's zero point falls out of a softmax. */
+/* The input's zero point falls out of a softmax. The arithmetic is what onnxruntime defines, whose operator this is: exponentials
+ * in fixed point, and the output's scale as a whole number of codes for 1. */
 typedef struct quantized {
     float scale, y_scale;
     int64_t y_zero, low, high;
@@ -172,12 +173,12 @@ typedef struct quantized {
 static void softmax_i64(const void *arg, const int64_t *in, int64_t *out, size_t n) {
     const quantized *q = arg;
     int64_t most = INT64_MIN;
+    const double one = fmin((double)UINT32_MAX / (double)n, 0x7FFFFF), codes = floor(1 / (double)q->y_scale);
     double sum = 0;
     for (size_t i = 0; i < n; i++) most = ig_max_i64(most, in[i]);
-    for (size_t i = 0; i < n; i++) sum += (double)ig_exp_f32((float)(in[i] - most) * q->scale);
+    for (size_t i = 0; i < n; i++) sum += rint(one * exp((double)(in[i] - most) * (double)q->scale));
     for (size_t i = 0; i < n; i++) {
-        double p = (double)ig_exp_f32((float)(in[i] - most) * q->scale) / sum;
-        double y = rint(p / (double)q->y_scale);
+        double y = rint(rint(one * exp((double)(in[i] - most) * (double)q->scale)) * codes / sum);
         out[i] = y > 1e6 ? q->high : ig_clamp_i64((int64_t)y + q->y_zero, q->low, q->high);
     }
 }

@@ -123,7 +123,7 @@ static void encode(const tokenizer *t, ig_str text, ig_tokens *out) {
 static void write_row(const ig_call *c, const tokenizer *t, const ig_tokens *tokens, size_t row, size_t length) {
     for (size_t k = 0; k < length; k++) {
         bool has = k < tokens->list.n;
-        const struct ig_token *token = has ? &tokens->list.items[k] : NULL;
+        const ig_token *token = has ? &tokens->list.items[k] : NULL;
         size_t at = row * length + k;
         if (c->out[0]) ((int64_t *)c->out[0]->data)[at] = has ? token->id : t->pad;
         if (c->n_out > 1 && c->out[1]) ((int64_t *)c->out[1]->data)[at] = has;

@@ -33,12 +33,14 @@ ig_status ig_vocab_from_list(ig_vocab *v, ig_arena *arena, ig_str *tokens, size_
 static inline int64_t ig_vocab_id(const ig_vocab *v, ig_str token) { return (int64_t)ig_table_string(&v->table, token); }
 
 /* A growing list of tokens: ids, and the bytes of the text that each stands for. */
+typedef struct ig_token {
+    int64_t id;
+    size_t begin, end;
+} ig_token;
+
 typedef struct ig_tokens {
     ig_arena *arena;
-    IG_VEC(struct ig_token {
-        int64_t id;
-        size_t begin, end;
-    }) list;
+    IG_VEC(ig_token) list;
     bool failed; /* memory ran out */
 } ig_tokens;
 void ig_tokens_add(ig_tokens *t, int64_t id, size_t begin, size_t end);

@@ -5,7 +5,7 @@
 enum { MAX_IDS = 1 << 24 };
 
 void ig_tokens_add(ig_tokens *t, int64_t id, size_t begin, size_t end) {
-    struct ig_token token = {id, begin, end};
+    ig_token token = {id, begin, end};
     if (!IG_PUSH(t->arena, &t->list, token)) t->failed = true;
 }
 

@@ -153,7 +153,7 @@ static ig_status write_part(ig_call *c, size_t o, part what, const ig_tokens *to
     if (o >= c->n_out) return IG_OK;
     int64_t *out = c->out[o]->data;
     for (size_t i = 0; i < n; i++) {
-        const struct ig_token *token = &tokens->list.items[i];
+        const ig_token *token = &tokens->list.items[i];
         if (what == OFFSETS) {
             out[2 * i] = (int64_t)token->begin;
             out[2 * i + 1] = (int64_t)token->end;
