@@ -7,11 +7,22 @@ S, I, B = "tensor(string)", "tensor(int64)", "tensor(bool)"
 SAME_TEXT = (["input:" + S], ["output:" + S])
 REPLACE = ["text:" + S, "pattern:" + S, "rewrite:" + S]
 SPLIT = (["text:" + S, "delimiter:" + S, "keep_delimiter:" + S], ["words:" + S, "begins:" + I, "ends:" + I, "rows:" + I])
+IDS = ["input_ids:" + I, "attention_mask:" + I + "?", "offset_mapping:" + I + "?"]
+BPE = (["input_text:" + S], IDS, {"vocab": str, "merges": str, "padding_length": -1, "model_name": "", "added_token": ""})
+BERT = {"vocab_file": str, "do_lower_case": 1, "do_basic_tokenize": 1, "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]",
+        "cls_token": "[CLS]", "mask_token": "[MASK]", "tokenize_chinese_chars": 1, "strip_accents": 0, "suffix_indicator": "##",
+        "truncation_strategy_name": "longest_first", "max_length": -1}  # fmt: skip
 HASH = (["input:" + S, "num_buckets:" + I], ["output:" + I])
 
-# name -> inputs, outputs, attributes (a default, or str: required text)
+# name -> inputs, outputs (? optional), attributes (a default, or str: required text)
 TABLE = {
+    "BertTokenizer": (["text:" + S], ["input_ids:" + I, "token_type_ids:" + I, "attention_mask:" + I, "offset_mapping:" + I + "?"], BERT),
+    "CLIPTokenizer": BPE,
+    "GPT2Tokenizer": BPE,
+    "HfBertTokenizer": (["text:" + S], ["input_ids:" + I, "attention_mask:" + I, "token_type_ids:" + I], BERT),
     "MaskedFill": (["value:" + S, "mask:" + B], ["output:" + S], {}),
+    "RobertaTokenizer": BPE,
+    "SpmTokenizer": BPE,
     "StringConcat": (["left:" + S, "right:" + S], ["output:" + S], {}),
     "StringECMARegexReplace": (REPLACE, ["output:" + S], {"global_replace": 1, "ignore_case": 0}),
     "StringECMARegexSplitWithOffsets": (*SPLIT, {"ignore_case": 0}),
@@ -30,12 +41,21 @@ TABLE = {
     "StringToHashBucketFast": (*HASH, {}),
     "StringToVector": (["input:" + S], ["output:" + I], {"map": str, "unk": str}),
     "StringUpper": (*SAME_TEXT, {}),
+    "WordpieceTokenizer": (["text:" + S, "row_indices:" + I],
+                           ["words:" + S, "row_indices:" + I, "begins:" + I, "ends:" + I],
+                           {"vocab": str, "suffix_indicator": str, "unknown_token": str, "max_input_chars_per_word": 200}),  # fmt: skip
     "VectorToString": (["input:" + I], ["output:" + S], {"map": str, "unk": str}),
 }
 
 
+def formal(row):
+    name, kind = row.rstrip("?").split(":")
+    option = OpSchema.FormalParameterOption.Optional if row.endswith("?") else OpSchema.FormalParameterOption.Single
+    return OpSchema.FormalParameter(name, kind, param_option=option)
+
+
 def formals(rows):
-    return [OpSchema.FormalParameter(*row.split(":")) for row in rows]
+    return [formal(row) for row in rows]
 
 
 def attribute(name, value):

@@ -1,5 +1,7 @@
 #include "ops/tokenize/tokenize.h"
 
+#include <math.h>
+
 /* A pair that could be merged. It is out of date when one of its symbols has changed since. */
 typedef struct pair_entry {
     double rank;
@@ -46,7 +48,7 @@ bool ig_merge_symbols(ig_symbol *s, size_t n, ig_arena *scratch,
     for (size_t i = 0; i + 1 < n; i++) {
         e = (pair_entry){.left = (int32_t)i, .right = (int32_t)i + 1, .size = s[i + 1].end - s[i].begin};
         e.rank = pair(user, &s[i], &s[i + 1], &e.id);
-        if (e.rank >= 0) push(&h, e);
+        if (e.rank < INFINITY) push(&h, e);
     }
     while (h.n) {
         pair_entry top = pop(&h);
@@ -65,7 +67,7 @@ bool ig_merge_symbols(ig_symbol *s, size_t n, ig_arena *scratch,
             e = (pair_entry){.left = ends[k][0], .right = ends[k][1]};
             e.size = s[e.right].end - s[e.left].begin;
             e.rank = pair(user, &s[e.left], &s[e.right], &e.id);
-            if (e.rank >= 0) push(&h, e);
+            if (e.rank < INFINITY) push(&h, e);
         }
     }
     return true;

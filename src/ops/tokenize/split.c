@@ -1,4 +1,4 @@
-/* Splitting text into pieces that are encoded on their own, as the patterns of GPT-2 and CLIP say:
+/* Splitting text into pieces that are encoded on their own, as the pattern of GPT-2 says:
  *   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
 #include "ops/tokenize/tokenize.h"
 
@@ -51,13 +51,4 @@ size_t ig_split_gpt2(ig_str text, size_t at) {
         ig_char_next(text, &i);
     }
     return last > at ? last : end;
-}
-
-size_t ig_split_clip(ig_str text, size_t *at) {
-    *at = run_end(text, *at, SPACE);
-    if (*at == text.n) return *at;
-    size_t n = contraction(text, *at), next = *at;
-    if (n) return *at + n;
-    kind k = kind_of(ig_char_next(text, &next));
-    return k == NUMBER ? next : run_end(text, *at, k);
 }

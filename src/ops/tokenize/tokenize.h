@@ -25,7 +25,7 @@ typedef struct ig_vocab {
 
 /* {"token": id, …}. The texts are copied to the arena. */
 ig_status ig_vocab_from_json(ig_vocab *v, ig_arena *arena, ig_str json, ig_error *err);
-/* One token a line, ids in their order. The texts stay where they are. */
+/* One token a line, ids in their order; empty lines don't count. The texts stay where they are. */
 ig_status ig_vocab_from_lines(ig_vocab *v, ig_arena *arena, ig_str text, ig_error *err);
 /* An array of texts by id, kept. */
 ig_status ig_vocab_from_list(ig_vocab *v, ig_arena *arena, ig_str *tokens, size_t n, ig_error *err);
@@ -47,24 +47,33 @@ void ig_tokens_add(ig_tokens *t, int64_t id, size_t begin, size_t end);
 
 /* ------------------------------------------------------------------------------------------------------------------ BPE */
 
-/* Byte-level byte-pair encoding (Radford et al. 2019; Sennrich et al. 2016): bytes are written as characters that are all
- * visible, and pairs are merged in the order in which they were learnt. */
+/* What onnxruntime-extensions gives for a piece of text that the vocabulary lacks. */
+#define IG_NO_TOKEN INT64_C(0xFFFFFFFF)
+/* U+2581, which stands for a space in SentencePiece's vocabularies. */
+#define IG_META_SPACE "\xE2\x96\x81"
+
+/* Byte-pair encoding (Sennrich et al. 2016): pairs are merged in the order in which they were learnt. Symbols are bytes, written
+ * as characters that are all visible (Radford et al. 2019), or characters. */
 typedef struct ig_bpe {
     ig_vocab vocab;
+    const char *suffix;                  /* of words */
+    char letters[256][4];                /* the characters of bytes */
     int64_t bytes[256], last_bytes[256]; /* ids of single bytes, and with the end-of-word suffix */
     ig_table ranks;                      /* pair of ids -> its position in `merged` */
     int64_t *merged;
     size_t n_merges;
-    int64_t unknown; /* for bytes without an id */
 } ig_bpe;
 
-/* merges: lines "a b", comments begin with #. `suffix` ends the last symbol of a word ("" or "</w>"). */
+/* merges: lines "a b", comments begin with #. `suffix` ends the last symbol of a word ("" or "</w>"); NULL: symbols are
+ * characters, and bytes are written as tokens "<0x0A>". */
 ig_status ig_bpe_create(ig_bpe *bpe, ig_arena *arena, ig_str vocab_json, ig_str merges, const char *suffix, ig_error *err);
-/* Adds the tokens of one word, whose bytes begin at `begin` of the whole text. */
-void ig_bpe_word(const ig_bpe *bpe, ig_str word, size_t begin, ig_tokens *out);
+/* Adds the tokens of one word with the bytes of the word that each stands for. True when the vocabulary has the whole word. */
+bool ig_bpe_word(const ig_bpe *bpe, ig_str word, ig_tokens *out);
+/* The same for symbols that are characters. Characters that the vocabulary lacks become tokens of their bytes, or IG_NO_TOKEN. */
+bool ig_bpe_characters(const ig_bpe *bpe, ig_str word, ig_tokens *out);
 
 /* Merges neighbours in a list of symbols, the pair with the smallest rank first, leftmost among equals. pair(user, left, right,
- * &id) gives a rank, or a negative number for pairs that don't merge. In time n log n. Room for the work comes from `scratch`.
+ * &id) gives a rank, or infinity for pairs that don't merge. In time n log n. Room for the work comes from `scratch`.
  * False when memory runs out. */
 typedef struct ig_symbol {
     int64_t id;
@@ -77,8 +86,6 @@ bool ig_merge_symbols(ig_symbol *symbols, size_t n, ig_arena *scratch,
 
 /* The end of the piece of text that GPT-2's pattern splits off at `at`. */
 size_t ig_split_gpt2(ig_str text, size_t at);
-/* CLIP's pattern; white space is skipped first, *at is moved to the piece's start. At the end of the text: at == n. */
-size_t ig_split_clip(ig_str text, size_t *at);
 
 /* --------------------------------------------------------------------------------------------------------- SentencePiece */
 

@@ -14,7 +14,7 @@ ig_status ig_vocab_from_list(ig_vocab *v, ig_arena *arena, ig_str *tokens, size_
     if (!memory) return ig_oom(err);
     *v = (ig_vocab){.tokens = tokens, .n = n};
     ig_table_init(&v->table, memory, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = n; i-- > 0;) /* the last of equal ones counts */
         if (tokens[i].s) ig_table_add_string(&v->table, tokens[i], i);
     return IG_OK;
 }
@@ -28,7 +28,7 @@ ig_status ig_vocab_from_lines(ig_vocab *v, ig_arena *arena, ig_str text, ig_erro
         const char *end = memchr(text.s + at, '\n', text.n - at);
         size_t next = end ? (size_t)(end - text.s) : text.n, length = next - at;
         if (length && text.s[next - 1] == '\r') length--;
-        tokens[k++] = (ig_str){text.s + at, length};
+        if (length) tokens[k++] = (ig_str){text.s + at, length};
         at = next + 1;
     }
     return ig_vocab_from_list(v, arena, tokens, k, err);

@@ -45,19 +45,15 @@ static ig_status prepare_bert(ig_prepare *p) {
 
 /* --------------------------------------------------------------------------------------------------------------- pieces */
 
+/* Offsets count the bytes of the words as they are looked up, with one between words and before an unknown rest, which counts as
+ * one. */
+static void add_piece(ig_tokens *out, int64_t id, size_t n, size_t *offset) {
+    ig_tokens_add(out, id, *offset, *offset + n);
+    *offset += n;
+}
+
 /* The longest pieces from the left. Where nothing fits the rest of the word is unknown; the pieces before it stay. */
-static void add_word(const tokenizer *t, ig_str word, size_t begin, ig_tokens *out) {
-    ig_arena *arena = out->arena;
-    if (ig_char_count(word) > t->max_word) {
-        ig_tokens_add(out, t->unknown, begin, begin + word.n);
-        return;
-    }
-    char *text = IG_NEW_ARRAY(arena, char, t->suffix.n + word.n);
-    if (!text) {
-        out->failed = true;
-        return;
-    }
-    if (t->suffix.n) memcpy(text, t->suffix.s, t->suffix.n);
+static void add_pieces(const tokenizer *t, ig_str word, char *text, size_t *offset, ig_tokens *out) {
     for (size_t at = 0; at < word.n;) {
         size_t end = word.n, room = at ? t->suffix.n : 0;
         int64_t id = -1;
@@ -68,10 +64,26 @@ static void add_word(const tokenizer *t, ig_str word, size_t begin, ig_tokens *o
             id = ig_vocab_id(&t->vocab, (ig_str){text + t->suffix.n - room, room + end - at});
             if (id >= 0) break;
         }
-        ig_tokens_add(out, id < 0 ? t->unknown : id, begin + at, begin + (id < 0 ? word.n : end));
+        *offset += id < 0 && at;
+        add_piece(out, id < 0 ? t->unknown : id, id < 0 ? 1 : end - at, offset);
         if (id < 0) return;
         at = end;
     }
+}
+
+static void add_word(const tokenizer *t, ig_str word, size_t *offset, ig_tokens *out) {
+    char *text = IG_NEW_ARRAY(out->arena, char, t->suffix.n + word.n);
+    if (!text) {
+        out->failed = true;
+        return;
+    }
+    if (t->suffix.n) memcpy(text, t->suffix.s, t->suffix.n);
+    if (ig_char_count(word) > t->max_word) {
+        add_piece(out, t->unknown, 1, offset);
+    } else {
+        add_pieces(t, word, text, offset, out);
+    }
+    ++*offset;
 }
 
 /* Accents are marks of their own once characters are taken apart. */
@@ -85,7 +97,7 @@ static int32_t without_accent(int32_t c) {
 /* Words of a text: control characters vanish, punctuation and ideographs stand alone. */
 static void add_basic(const tokenizer *t, ig_str text, ig_tokens *out) {
     char *word = IG_NEW_ARRAY(out->arena, char, 4 * text.n + 4);
-    size_t n = 0, begin = 0;
+    size_t n = 0, offset = 0;
     if (!word) {
         out->failed = true;
         return;
@@ -94,16 +106,15 @@ static void add_basic(const tokenizer *t, ig_str text, ig_tokens *out) {
         size_t start = at;
         int32_t c = at < text.n ? ig_char_next(text, &at) : ' ';
         if (start == text.n) at++;
-        bool skip = c <= 0 || c == 0xFFFD || ig_char_is_control(c);
+        bool skip = c <= 0 || ig_char_is_control(c);
         bool alone = !skip && (ig_char_is_punctuation(c) || (t->ideographs && ig_char_is_ideograph(c)));
         if (skip && start < text.n) continue;
         if (ig_char_is_space(c) || alone) {
-            if (n) add_word(t, (ig_str){word, n}, begin, out);
+            if (n) add_word(t, (ig_str){word, n}, &offset, out);
             n = 0;
-            if (alone) add_word(t, (ig_str){text.s + start, at - start}, start, out);
+            if (alone) add_word(t, (ig_str){text.s + start, at - start}, &offset, out);
             continue;
         }
-        if (n == 0) begin = start;
         if (t->lower) c = utf8proc_tolower(c);
         if (t->strip) {
             c = without_accent(c);
@@ -114,12 +125,11 @@ static void add_basic(const tokenizer *t, ig_str text, ig_tokens *out) {
 }
 
 static void add_spaced(const tokenizer *t, ig_str text, ig_tokens *out) {
-    for (size_t at = 0; at < text.n && !out->failed;) {
-        size_t start = at, end;
-        if (ig_char_is_space(ig_char_next(text, &at))) continue;
-        for (end = at; at < text.n; end = at)
-            if (ig_char_is_space(ig_char_next(text, &at))) break;
-        add_word(t, (ig_str){text.s + start, end - start}, start, out);
+    for (size_t at = 0, offset = 0; at < text.n && !out->failed;) {
+        const char *space = memchr(text.s + at, ' ', text.n - at);
+        size_t end = space ? (size_t)(space - text.s) : text.n;
+        if (end > at) add_word(t, (ig_str){text.s + at, end - at}, &offset, out);
+        at = end + 1;
     }
 }
 
@@ -132,16 +142,25 @@ static void add_text(const tokenizer *t, ig_str text, ig_tokens *out) {
 
 /* ------------------------------------------------------------------------------------------------------------------ BERT */
 
-/* [CLS] first [SEP] second [SEP]; *split is where the second part begins. */
+/* [CLS] first [SEP] second [SEP]; *split is where the second part begins. A length limit holds for a text alone. Offsets are
+ * those of both texts with [CLS] and [SEP] each, without the second [SEP] or what is cut off. */
 static void frame(const tokenizer *t, const ig_tensor *x, ig_tokens *out, size_t *split) {
     ig_tokens_add(out, t->cls, 0, 0);
     for (size_t i = 0; i < x->count; i++) {
         add_text(t, ig_tensor_strings(x)[i], out);
-        size_t most = t->max_length > 0 ? (size_t)t->max_length : SIZE_MAX;
-        if (x->count == 1 && out->list.n > most - 1) out->list.n = ig_max_size(most, 2) - 1;
         ig_tokens_add(out, t->sep, 0, 0);
         if (i == 0) *split = out->list.n;
     }
+    if (x->count == 1 && t->max_length > 2 && !out->failed && out->list.n > (size_t)t->max_length) {
+        out->list.n = (size_t)t->max_length;
+        out->list.items[out->list.n - 1].id = t->sep;
+    }
+    for (size_t i = out->list.n; x->count == 2 && !out->failed && i-- > *split;) {
+        const ig_token *from = &out->list.items[i > *split ? i - 1 : 0];
+        out->list.items[i] = (ig_token){out->list.items[i].id, from->begin, from->end};
+    }
+    if (!t->basic)
+        for (size_t i = 0; i < out->list.n; i++) out->list.items[i].begin = out->list.items[i].end = 0;
 }
 
 typedef enum part { IDS, TYPES, MASK, OFFSETS } part;
@@ -213,12 +232,34 @@ static ig_status prepare_wordpiece(ig_prepare *p) {
     return IG_OK;
 }
 
-/* Texts are rows; row_indices say at which texts rows begin, when there are several texts in one. */
-static ig_status write_rows(ig_call *c, const ig_tokens *tokens, const size_t *ends, size_t n_texts) {
-    const tokenizer *t = c->state;
+/* Texts are rows; row_indices say at which texts rows begin, when several texts are one row. */
+typedef struct rows {
+    const ig_tensor *indices; /* NULL: each text is one */
+    const size_t *ends;       /* of the texts' words */
+    size_t n_texts, n;        /* n: rows, and where the last one ends */
+} rows;
+
+static size_t row_text(const rows *r, size_t i) {
+    if (!r->indices) return i;
+    return i < r->indices->count ? (size_t)ig_load_as_i64(r->indices->dtype, r->indices->data, i) : r->n_texts;
+}
+
+static ig_status find_rows(ig_call *c, rows *r) {
     const ig_tensor *indices = c->n_in > 1 ? c->in[1] : NULL;
-    bool given = indices && indices->count > 0;
-    int64_t n = (int64_t)tokens->list.n, n_rows = given ? (int64_t)indices->count : (int64_t)n_texts + 1, n_spans = ig_max_i64(n_rows - 1, 0);
+    r->n = r->n_texts + 1;
+    if (!indices || indices->count == 0 || r->n_texts == 0) return IG_OK;
+    if (indices->kind != IG_KIND_TENSOR || indices->dtype != IG_I64) return ig_call_fail(c, "input 1 holds no int64 numbers");
+    r->indices = indices;
+    r->n = indices->count;
+    for (size_t i = 0; i < indices->count; i++)
+        if (row_text(r, i) > r->n_texts) return ig_call_fail(c, "a row begins behind the last of %zu texts", r->n_texts);
+    r->n += row_text(r, r->n - 1) < r->n_texts;
+    return IG_OK;
+}
+
+static ig_status write_rows(ig_call *c, const ig_tokens *tokens, const rows *r) {
+    const tokenizer *t = c->state;
+    int64_t n = (int64_t)tokens->list.n, n_rows = (int64_t)r->n, n_spans = n_rows - 1;
     IG_TRY(ig_call_output(c, 0, IG_STRING, 1, &n));
     IG_TRY(ig_call_output(c, 1, IG_I64, 1, &n_rows));
     IG_TRY(ig_call_output(c, 2, IG_I64, 1, &n_spans));
@@ -228,21 +269,20 @@ static ig_status write_rows(ig_call *c, const ig_tokens *tokens, const size_t *e
         ig_str text = id < 0 ? ig_attr_str(c->node, "unknown_token") : t->vocab.tokens[id];
         if (c->out[0] && !ig_tensor_set_string(c->out[0], i, text)) return ig_oom(c->err);
     }
-    for (size_t r = 0; r < (size_t)n_rows; r++) {
-        int64_t text = given ? ig_load_as_i64(indices->dtype, indices->data, r) : (int64_t)r;
-        if (text < 0 || (uint64_t)text > n_texts) return ig_call_fail(c, "row index %lld of %zu texts", (long long)text, n_texts);
-        int64_t at = text ? (int64_t)ends[text - 1] : 0;
-        if (c->n_out > 1) ((int64_t *)c->out[1]->data)[r] = at;
-        if (c->n_out > 2 && r < (size_t)n_spans) ((int64_t *)c->out[2]->data)[r] = at;
-        if (c->n_out > 3 && r > 0) ((int64_t *)c->out[3]->data)[r - 1] = at;
+    for (size_t i = 0; i < r->n; i++) {
+        size_t text = row_text(r, i);
+        int64_t at = text ? (int64_t)r->ends[text - 1] : 0;
+        if (c->n_out > 1 && c->out[1]) ((int64_t *)c->out[1]->data)[i] = at;
+        if (c->n_out > 2 && c->out[2] && i + 1 < r->n) ((int64_t *)c->out[2]->data)[i] = at;
+        if (c->n_out > 3 && c->out[3] && i > 0) ((int64_t *)c->out[3]->data)[i - 1] = at;
     }
     return IG_OK;
 }
 
 static ig_status run_wordpiece(ig_call *c) {
     ig_arena arena;
-    const ig_tensor *x = c->in[0];
     IG_TRY(ig_call_strings(c, 0));
+    const ig_tensor *x = c->in[0];
     size_t *ends = ig_call_scratch(c, x->count * sizeof *ends);
     if (!ends) return ig_oom(c->err);
     ig_arena_init(&arena, c->context);
@@ -251,7 +291,9 @@ static ig_status run_wordpiece(ig_call *c) {
         add_spaced(c->state, ig_tensor_strings(x)[i], &tokens);
         ends[i] = tokens.list.n;
     }
-    ig_status status = tokens.failed ? ig_oom(c->err) : write_rows(c, &tokens, ends, x->count);
+    rows rows = {.ends = ends, .n_texts = x->count};
+    ig_status status = tokens.failed ? ig_oom(c->err) : find_rows(c, &rows);
+    if (status == IG_OK) status = write_rows(c, &tokens, &rows);
     ig_arena_free(&arena);
     return status;
 }
@@ -263,7 +305,7 @@ static ig_status infer_wordpiece(ig_infer *c) {
     return IG_OK;
 }
 
-const ig_op ig_op_contrib_bert_tokenizer = {CONTRIB, "BertTokenizer", 1, 0, 0, infer_bert, run_bert, prepare_bert, release};
-const ig_op ig_op_contrib_hf_bert_tokenizer = {CONTRIB, "HfBertTokenizer", 1, 0, 0, infer_hf_bert, run_hf_bert, prepare_bert, release};
+const ig_op ig_op_contrib_bert_tokenizer = {CONTRIB, "BertTokenizer", 1, 0, IG_OP_DYNAMIC, infer_bert, run_bert, prepare_bert, release};
+const ig_op ig_op_contrib_hf_bert_tokenizer = {CONTRIB, "HfBertTokenizer", 1, 0, IG_OP_DYNAMIC, infer_hf_bert, run_hf_bert, prepare_bert, release};
 const ig_op ig_op_contrib_wordpiece_tokenizer = {
-    CONTRIB, "WordpieceTokenizer", 1, 0, 0, infer_wordpiece, run_wordpiece, prepare_wordpiece, release};
+    CONTRIB, "WordpieceTokenizer", 1, 0, IG_OP_DYNAMIC, infer_wordpiece, run_wordpiece, prepare_wordpiece, release};
