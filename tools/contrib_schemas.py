@@ -17,11 +17,21 @@ HASH = (["input:" + S, "num_buckets:" + I], ["output:" + I])
 # name -> inputs, outputs (? optional), attributes (a default, or str: required text)
 TABLE = {
     "BertTokenizer": (["text:" + S], ["input_ids:" + I, "token_type_ids:" + I, "attention_mask:" + I, "offset_mapping:" + I + "?"], BERT),
+    "BertTokenizerDecoder": (["ids:" + I, "position:" + I], ["str:" + S],
+                             {k: BERT[k] for k in BERT if "token" in k and k[:2] != "do" and k[:8] != "tokenize"}
+                             | {"vocab_file": str, "suffix_indicator": "##", "use_indices": 0, "skip_special_tokens": 0,
+                                "clean_up_tokenization_spaces": 1}),  # fmt: skip
+    "BpeDecoder": (["ids:" + I], ["str:" + S],
+                   {"id_vocab": str, "byte_decoder": str, "added_tokens": "", "all_special_ids": "", "skip_special_tokens": 0, "en_normalization": 0,
+                    "whitespace_token": 0, "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}),  # fmt: skip
     "CLIPTokenizer": BPE,
     "GPT2Tokenizer": BPE,
     "HfBertTokenizer": (["text:" + S], ["input_ids:" + I, "attention_mask:" + I, "token_type_ids:" + I], BERT),
     "MaskedFill": (["value:" + S, "mask:" + B], ["output:" + S], {}),
     "RobertaTokenizer": BPE,
+    "SentencepieceDecoder": (["ids:" + I, "fairseq:" + B + "?"], ["str:" + S], {"model": str}),
+    "SentencepieceTokenizer": (["inputs:" + S, "nbest_size:" + I, "alpha:tensor(float)", "add_bos:" + B, "add_eos:" + B, "reverse:" + B, "fairseq:" + B + "?"],
+                               ["tokens:tensor(int32)", "instance_indices:" + I, "token_indices:tensor(int32)?"], {"model": str}),  # fmt: skip
     "SpmTokenizer": BPE,
     "StringConcat": (["left:" + S, "right:" + S], ["output:" + S], {}),
     "StringECMARegexReplace": (REPLACE, ["output:" + S], {"global_replace": 1, "ignore_case": 0}),

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* GPT-2's alphabet: bytes that are visible in Latin-1 stand for themselves, the others follow from U+0100 on. Returns the length
- * in UTF-8. */
+/* GPT-2's alphabet: bytes that are visible in Latin-1 stand for themselves, the others follow from U+0100 on. Returns the
+ * length in UTF-8. */
 static size_t write_byte(unsigned byte, char *out) {
     unsigned c = byte, hidden = 0;
     for (unsigned b = 0; b <= byte; b++) {
@@ -49,7 +49,8 @@ static bool next_merge(ig_str text, size_t *at, ig_str *left, ig_str *right) {
         size_t n = end ? (size_t)(end - start) : text.n - *at;
         *at += n + 1;
         if (n && start[n - 1] == '\r') n--;
-        const char *space = n && !(start[0] == '#' && ig_str_starts((ig_str){start, n}, "#version")) ? memchr(start, ' ', n) : NULL;
+        const char *space =
+            n && !(start[0] == '#' && ig_str_starts((ig_str){start, n}, "#version")) ? memchr(start, ' ', n) : NULL;
         if (!space) continue;
         *left = (ig_str){start, (size_t)(space - start)};
         *right = (ig_str){space + 1, n - left->n - 1};

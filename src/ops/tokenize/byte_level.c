@@ -47,7 +47,8 @@ static ig_status add_tokens(tokenizer *t, ig_str text, ig_error *err) {
         while (equals > 0 && line.s[equals - 1] != '=') equals--;
         if (line.n == 0) continue;
         if (equals < 2 || !ig_str_to_i64((ig_str){line.s + equals, line.n - equals}, &id) || id < 0)
-            return ig_fail(err, IG_E_INPUT, "the added token '%.*s' has no usable number", (int)ig_min_size(line.n, 80), line.s);
+            return ig_fail(err, IG_E_INPUT, "the added token '%.*s' has no usable number", (int)ig_min_size(line.n, 80),
+                           line.s);
         if (!add_special(t, (ig_str){line.s, equals - 1}, id)) return ig_oom(err);
     }
     return IG_OK;
@@ -91,7 +92,10 @@ static ig_status prepare(ig_prepare *p, style style) {
     t->begin = t->spm || (model.n ? !ig_str_is(model, "GPT2") && !ig_str_is(model, "CodeGen") : style != GPT2);
     t->end = t->begin && !t->spm;
     IG_TRY(ig_bpe_create(&t->bpe, &t->arena, ig_attr_str(n, "vocab"), ig_attr_str(n, "merges"),
-                         t->spm ? NULL : t->clip ? "</w>" : "", p->err));
+                         t->spm    ? NULL
+                         : t->clip ? "</w>"
+                                   : "",
+                         p->err));
     IG_TRY(add_tokens(t, ig_attr_str(n, "added_token"), p->err));
     return set_specials(t, style, p->err);
 }

@@ -3,6 +3,7 @@
 #ifndef IG_OPS_TOKENIZE_TOKENIZE_H
 #define IG_OPS_TOKENIZE_TOKENIZE_H
 
+#include "base/text.h"
 #include "ops/op.h"
 #include "ops/table.h"
 #include "ops/text/text.h"
@@ -25,8 +26,8 @@ typedef struct ig_vocab {
 
 /* {"token": id, …}. The texts are copied to the arena. */
 ig_status ig_vocab_from_json(ig_vocab *v, ig_arena *arena, ig_str json, ig_error *err);
-/* One token a line, ids in their order; empty lines don't count. The texts stay where they are. */
-ig_status ig_vocab_from_lines(ig_vocab *v, ig_arena *arena, ig_str text, ig_error *err);
+/* One token a line, ids in their order; empty lines have one only when `empty`. The texts stay where they are. */
+ig_status ig_vocab_from_lines(ig_vocab *v, ig_arena *arena, ig_str text, bool empty, ig_error *err);
 /* An array of texts by id, kept. */
 ig_status ig_vocab_from_list(ig_vocab *v, ig_arena *arena, ig_str *tokens, size_t n, ig_error *err);
 /* -1 when absent. */
@@ -52,8 +53,8 @@ void ig_tokens_add(ig_tokens *t, int64_t id, size_t begin, size_t end);
 /* U+2581, which stands for a space in SentencePiece's vocabularies. */
 #define IG_META_SPACE "\xE2\x96\x81"
 
-/* Byte-pair encoding (Sennrich et al. 2016): pairs are merged in the order in which they were learnt. Symbols are bytes, written
- * as characters that are all visible (Radford et al. 2019), or characters. */
+/* Byte-pair encoding (Sennrich et al. 2016): pairs are merged in the order in which they were learnt. Symbols are bytes,
+ * written as characters that are all visible (Radford et al. 2019), or characters. */
 typedef struct ig_bpe {
     ig_vocab vocab;
     const char *suffix;                  /* of words */
@@ -69,7 +70,8 @@ typedef struct ig_bpe {
 ig_status ig_bpe_create(ig_bpe *bpe, ig_arena *arena, ig_str vocab_json, ig_str merges, const char *suffix, ig_error *err);
 /* Adds the tokens of one word with the bytes of the word that each stands for. True when the vocabulary has the whole word. */
 bool ig_bpe_word(const ig_bpe *bpe, ig_str word, ig_tokens *out);
-/* The same for symbols that are characters. Characters that the vocabulary lacks become tokens of their bytes, or IG_NO_TOKEN. */
+/* The same for symbols that are characters. Characters that the vocabulary lacks become tokens of their bytes, or IG_NO_TOKEN.
+ */
 bool ig_bpe_characters(const ig_bpe *bpe, ig_str word, ig_tokens *out);
 
 /* Merges neighbours in a list of symbols, the pair with the smallest rank first, leftmost among equals. pair(user, left, right,
@@ -95,6 +97,8 @@ ig_status ig_spm_create(ig_spm **spm, ig_context *context, ig_span model, ig_err
 void ig_spm_free(ig_spm *spm);
 /* Adds the ids of a text, without begin and end of sentence. */
 ig_status ig_spm_encode(const ig_spm *spm, ig_str text, ig_tokens *out, ig_error *err);
+/* Adds the text of ids. An error for ids that the model hasn't. */
+ig_status ig_spm_decode(const ig_spm *spm, const int64_t *ids, size_t n, ig_text *out, ig_error *err);
 int64_t ig_spm_bos(const ig_spm *spm); /* -1: the model has none */
 int64_t ig_spm_eos(const ig_spm *spm);
 int64_t ig_spm_unknown(const ig_spm *spm);

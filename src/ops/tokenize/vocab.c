@@ -19,7 +19,7 @@ ig_status ig_vocab_from_list(ig_vocab *v, ig_arena *arena, ig_str *tokens, size_
     return IG_OK;
 }
 
-ig_status ig_vocab_from_lines(ig_vocab *v, ig_arena *arena, ig_str text, ig_error *err) {
+ig_status ig_vocab_from_lines(ig_vocab *v, ig_arena *arena, ig_str text, bool empty, ig_error *err) {
     size_t n = 1, k = 0;
     for (size_t i = 0; i < text.n; i++) n += text.s[i] == '\n';
     ig_str *tokens = IG_NEW_ARRAY(arena, ig_str, n);
@@ -28,7 +28,7 @@ ig_status ig_vocab_from_lines(ig_vocab *v, ig_arena *arena, ig_str text, ig_erro
         const char *end = memchr(text.s + at, '\n', text.n - at);
         size_t next = end ? (size_t)(end - text.s) : text.n, length = next - at;
         if (length && text.s[next - 1] == '\r') length--;
-        if (length) tokens[k++] = (ig_str){text.s + at, length};
+        if (length || empty) tokens[k++] = (ig_str){text.s + at, length};
         at = next + 1;
     }
     return ig_vocab_from_list(v, arena, tokens, k, err);

@@ -27,7 +27,7 @@ static ig_status prepare_bert(ig_prepare *p) {
     tokenizer *t = p->state = ig_calloc(p->context, sizeof *t);
     if (!t) return ig_oom(p->err);
     ig_arena_init(&t->arena, p->context);
-    IG_TRY(ig_vocab_from_lines(&t->vocab, &t->arena, ig_attr_str(n, "vocab_file"), p->err));
+    IG_TRY(ig_vocab_from_lines(&t->vocab, &t->arena, ig_attr_str(n, "vocab_file"), false, p->err));
     t->suffix = ig_attr_str(n, "suffix_indicator");
     t->cls = ig_vocab_id(&t->vocab, ig_attr_str(n, "cls_token"));
     t->sep = ig_vocab_id(&t->vocab, ig_attr_str(n, "sep_token"));
@@ -45,8 +45,8 @@ static ig_status prepare_bert(ig_prepare *p) {
 
 /* --------------------------------------------------------------------------------------------------------------- pieces */
 
-/* Offsets count the bytes of the words as they are looked up, with one between words and before an unknown rest, which counts as
- * one. */
+/* Offsets count the bytes of the words as they are looked up, with one between words and before an unknown rest, which counts
+ * as one. */
 static void add_piece(ig_tokens *out, int64_t id, size_t n, size_t *offset) {
     ig_tokens_add(out, id, *offset, *offset + n);
     *offset += n;
@@ -305,7 +305,9 @@ static ig_status infer_wordpiece(ig_infer *c) {
     return IG_OK;
 }
 
-const ig_op ig_op_contrib_bert_tokenizer = {CONTRIB, "BertTokenizer", 1, 0, IG_OP_DYNAMIC, infer_bert, run_bert, prepare_bert, release};
-const ig_op ig_op_contrib_hf_bert_tokenizer = {CONTRIB, "HfBertTokenizer", 1, 0, IG_OP_DYNAMIC, infer_hf_bert, run_hf_bert, prepare_bert, release};
-const ig_op ig_op_contrib_wordpiece_tokenizer = {
-    CONTRIB, "WordpieceTokenizer", 1, 0, IG_OP_DYNAMIC, infer_wordpiece, run_wordpiece, prepare_wordpiece, release};
+const ig_op ig_op_contrib_bert_tokenizer = {CONTRIB,  "BertTokenizer", 1,      0, IG_OP_DYNAMIC, infer_bert,
+                                            run_bert, prepare_bert,    release};
+const ig_op ig_op_contrib_hf_bert_tokenizer = {CONTRIB,     "HfBertTokenizer", 1,      0, IG_OP_DYNAMIC, infer_hf_bert,
+                                               run_hf_bert, prepare_bert,      release};
+const ig_op ig_op_contrib_wordpiece_tokenizer = {CONTRIB,       "WordpieceTokenizer", 1,      0, IG_OP_DYNAMIC, infer_wordpiece,
+                                                 run_wordpiece, prepare_wordpiece,    release};
