@@ -71,9 +71,9 @@ static void add_words(const bert *b, const int64_t *ids, size_t n, ig_text *out)
         bool inside = b->suffix.n && token.n >= b->suffix.n && memcmp(token.s, b->suffix.s, b->suffix.n) == 0;
         if (inside && out->n == 0) continue; /* a text can't begin inside of a word */
         if (inside) token = (ig_str){token.s + b->suffix.n, token.n - b->suffix.n};
-        if (out->n && !inside && !(b->clean && joined(before, token))) ig_text_add(out, IG_STR(" "));
+        if (out->n && !inside && !(b->clean && known && joined(before, token))) ig_text_add(out, IG_STR(" "));
         ig_text_add(out, token);
-        before = token;
+        if (known) before = token;
     }
 }
 
