@@ -25,6 +25,8 @@ TABLE = {
                    {"id_vocab": str, "byte_decoder": str, "added_tokens": "", "all_special_ids": "", "skip_special_tokens": 0, "en_normalization": 0,
                     "whitespace_token": 0, "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}),  # fmt: skip
     "CLIPTokenizer": BPE,
+    "DecodeImage": (["raw_input_image:tensor(uint8)"], ["decoded_image:tensor(uint8)"], {"color_space": "bgr"}),
+    "EncodeImage": (["image_data:tensor(uint8)"], ["raw_output_image:tensor(uint8)"], {"format": str, "color_space": "bgr"}),
     "GPT2Tokenizer": BPE,
     "HfBertTokenizer": (["text:" + S], ["input_ids:" + I, "attention_mask:" + I, "token_type_ids:" + I], BERT),
     "MaskedFill": (["value:" + S, "mask:" + B], ["output:" + S], {}),

@@ -29,6 +29,12 @@ static const struct {
 #include "ops/schemas/domains.inc"
 };
 
+/* com.microsoft.extensions is another name of onnxruntime-extensions' domain: files use either. */
+static const char *domain_of_tables(const char *domain) {
+    domain = ig_domain_canonical(domain);
+    return strcmp(domain, "com.microsoft.extensions") == 0 ? "ai.onnx.contrib" : domain;
+}
+
 /* First schema that is not before (domain, name), or not before all its versions when `past`. */
 static size_t position(const char *domain, const char *name, bool past) {
     size_t low = 0, high = ig_schema_count;
@@ -46,7 +52,7 @@ static size_t position(const char *domain, const char *name, bool past) {
 }
 
 const ig_schema *ig_schema_find(const char *domain, const char *name, int64_t opset) {
-    domain = ig_domain_canonical(domain);
+    domain = domain_of_tables(domain);
     const ig_schema *found = NULL;
     for (size_t i = position(domain, name, false); i < ig_schema_count; i++) {
         const ig_schema *s = &ig_schemas[i];
@@ -57,7 +63,7 @@ const ig_schema *ig_schema_find(const char *domain, const char *name, int64_t op
 }
 
 const ig_schema *ig_schema_newest(const char *domain, const char *name) {
-    domain = ig_domain_canonical(domain);
+    domain = domain_of_tables(domain);
     size_t i = position(domain, name, true);
     if (i == 0) return NULL;
     const ig_schema *s = &ig_schemas[i - 1];
@@ -74,7 +80,7 @@ int64_t ig_ir_of_opset(int64_t opset) {
 }
 
 int64_t ig_domain_newest(const char *domain) {
-    domain = ig_domain_canonical(domain);
+    domain = domain_of_tables(domain);
     for (size_t i = 0; i < IG_COUNT_OF(domains); i++) {
         if (strcmp(domains[i].domain, domain) == 0) return domains[i].newest;
     }

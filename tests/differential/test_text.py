@@ -1,9 +1,10 @@
-"""Text operators against Python, onnxruntime and onnxruntime-extensions (the last only where it is installed)."""
+"""Text operators against Python, onnxruntime and onnxruntime-extensions (the last by what it said)."""
 
 import igata
 import numpy as np
 import pytest
 from compare import model_of, ort_run
+from recorded import extensions_run
 from schemas import compare, model
 from test_move import expect, ints
 
@@ -99,16 +100,6 @@ def test_murmur(positive):
     compare("MurmurHash3", 1, [text(*WORDS)], attrs, domain="com.microsoft", oracle=ort_run)
 
 
-def extensions_run(m, feeds):
-    import onnxruntime as ort
-    from onnxruntime_extensions import get_library_path
-
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.register_custom_ops_library(get_library_path())
-    return ort.InferenceSession(m.SerializeToString(), options, providers=["CPUExecutionProvider"]).run(None, feeds)
-
-
 MAP = "a\t0 0 1 2\nb\t0 1 2 3\nd\t0 1 3 4"
 EXTENSIONS = [
     ("StringUpper", [text(*WORDS[:-1])], {}), ("StringLower", [text(*WORDS[:-1])], {}), ("StringLength", [text(*WORDS).reshape(5, 2)], {}),
@@ -136,7 +127,6 @@ OUTPUTS = {"StringSplit": 3, "StringRegexSplitWithOffsets": 4, "StringECMARegexS
 
 @pytest.mark.parametrize("op,feeds,attrs", EXTENSIONS)
 def test_extensions(op, feeds, attrs):
-    pytest.importorskip("onnxruntime_extensions")
     from onnx import TensorProto, helper
 
     m, given = model(op, 1, feeds, attrs, OUTPUTS.get(op, 1), "ai.onnx.contrib")

@@ -1,4 +1,4 @@
-/* Pictures decoded to bytes: one decoder per kind of file, chosen by the first bytes. */
+/* Pictures decoded to bytes: one decoder per kind of file, chosen by the first bytes. And PNG and JPEG written. */
 #ifndef IG_CODEC_PICTURE_H
 #define IG_CODEC_PICTURE_H
 
@@ -22,6 +22,12 @@ ig_status ig_picture_decode(ig_picture *out, ig_context *context, ig_span file, 
 static inline uint8_t ig_picture_luma(const uint8_t *p) {
     return (uint8_t)((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16);
 }
+
+/* A file with red, green and blue of every pixel; the caller releases *out. */
+ig_status ig_png_encode(ig_context *context, const uint8_t *rgb, size_t width, size_t height, uint8_t **out, size_t *size,
+                        ig_error *err);
+ig_status ig_jpeg_encode(ig_context *context, const uint8_t *rgb, size_t width, size_t height, uint8_t **out, size_t *size,
+                         ig_error *err);
 
 /* For decoders: memory for width x height pixels, checked against the limits. */
 ig_status ig_picture_create(ig_picture *pic, ig_context *context, size_t width, size_t height, ig_error *err);

@@ -87,6 +87,7 @@ static ig_status read_merges(ig_bpe *bpe, ig_arena *arena, ig_str merges, ig_err
 
 ig_status ig_bpe_create(ig_bpe *bpe, ig_arena *arena, ig_str vocab_json, ig_str merges, const char *suffix, ig_error *err) {
     *bpe = (ig_bpe){.suffix = suffix};
+    if (merges.n == 0) return ig_fail(err, IG_E_INPUT, "there are no merges");
     IG_TRY(ig_vocab_from_json(&bpe->vocab, arena, vocab_json, err));
     if (suffix) {
         find_bytes(bpe);

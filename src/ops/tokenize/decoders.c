@@ -234,7 +234,8 @@ static void add_token(const bpe *b, ig_str token, ig_text *out) {
     for (size_t at = 0; at < token.n;) {
         size_t begin = at;
         size_t line = ig_table_number(&b->bytes, ig_char_next(token, &at));
-        ig_text_add(out, line == SIZE_MAX ? (ig_str){token.s + begin, at - begin} : (ig_str){(const char *)&b->byte_of[line], 1});
+        ig_text_add(out,
+                    line == SIZE_MAX ? (ig_str){token.s + begin, at - begin} : (ig_str){(const char *)&b->byte_of[line], 1});
     }
 }
 
