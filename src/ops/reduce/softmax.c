@@ -163,8 +163,8 @@ SOFTMAX_OP(hardmax, "Hardmax")
 
 /* ------------------------------------------------------------------------------------------------------ QLinearSoftmax */
 
-/* The input's zero point falls out of a softmax. The arithmetic is what onnxruntime defines, whose operator this is: exponentials
- * in fixed point, and the output's scale as a whole number of codes for 1. */
+/* The input's zero point falls out of a softmax. The arithmetic is what onnxruntime defines, whose operator this is:
+ * exponentials in fixed point, and the output's scale as a whole number of codes for 1. */
 typedef struct quantized {
     float scale, y_scale;
     int64_t y_zero, low, high;
