@@ -148,6 +148,22 @@ static void print_head(const char *path, const ig_info *info) {
     free(version);
 }
 
+/* What the file says about itself, a line each. */
+static void print_metadata(const ig_info *info) {
+    enum { LINES = 12, WIDTH = 100 };
+    for (size_t i = 0; i < info->n_metadata && i < LINES; i++) {
+        const char *value = info->metadata[i].value;
+        size_t length = strcspn(value, "\r\n");
+        char *line = cli_print("%.*s", (int)(length < WIDTH ? length : WIDTH), value);
+        char *clean = cli_clean(line), *key = cli_clean(info->metadata[i].key);
+        printf("  %s  %.60s: %s%s\n", i ? "        " : "metadata", key, clean, value[strlen(line)] ? " …" : "");
+        free(line);
+        free(clean);
+        free(key);
+    }
+    if (info->n_metadata > LINES) printf("            and %zu more (--json shows all)\n", info->n_metadata - LINES);
+}
+
 static void print_info(const char *path, const ig_info *info) {
     print_head(path, info);
     cli_table *table = cli_table_new("lll", NULL);
@@ -157,6 +173,7 @@ static void print_info(const char *path, const ig_info *info) {
     char *ops = list_operators(info, false, 12), *missing = list_operators(info, true, 12);
     if (info->n_ops) printf("  operators  %s\n", ops);
     if (info->n_initializers) print_weights(info);
+    print_metadata(info);
     if (info->unsupported_nodes == 0)
         printf("  runs here: yes\n");
     else

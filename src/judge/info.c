@@ -1,5 +1,6 @@
 /* What a model is, and its weights. Nothing here reads the content of a weight. */
 #include "formats/format.h"
+#include "formats/lower.h"
 #include "infer/infer.h"
 #include "infer/work.h"
 #include "ops/expand/expand.h"
@@ -42,6 +43,7 @@ static const char *text(facts *f, ig_str s) {
  * functions that call each other. */
 static bool is_supported(const ig_node *node, int depth) {
     if (!node->function) {
+        if (node->op && ig_lower_rule_find(ig_node_domain(node), node->op)) return true;
         const ig_op *op = ig_op_of(node);
         return (op && op->run) || ig_expansion_of(node) || ig_node_is(node, "ai.onnx.preview.training", "Gradient");
     }
@@ -215,8 +217,8 @@ static ig_status find_work(facts *f, ig_model *model, ig_error *err) {
     sizing s = {.known = true, .arena = &m->arena};
     ig_dim_value *dims = NULL;
     size_t n_dims = 0;
-    ig_status status = IG_OK;
-    if (m->functions.n) status = ig_pass_run(ig_pass_find("inline-functions"), m, NULL, err);
+    ig_status status = ig_model_lower(m, err);
+    if (status == IG_OK && m->functions.n) status = ig_pass_run(ig_pass_find("inline-functions"), m, NULL, err);
     if (status == IG_OK && !fix_inputs(m, &dims, &n_dims)) status = ig_oom(err);
     if (status == IG_OK) status = ig_graph_sort(m->graph, err);
     const ig_infer_options options = {.fixed_defaults = true, .tolerant = true, .dims = dims, .n_dims = n_dims};

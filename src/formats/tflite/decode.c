@@ -23,11 +23,16 @@ ig_status ig_tfl_sound(const ig_tfl_reader *r) { return ig_fb_fail(&r->fb, r->er
 
 /* ---------------------------------------------------------------------------------------------------------- signatures */
 
-static ig_status note(ig_tfl_reader *r, const char *key, ig_str value) {
+ig_status ig_tfl_note(ig_tfl_reader *r, const char *key, ig_str value) {
     bool ok = true;
-    ig_prop p = {.key = ig_arena_str(&r->model->arena, ig_str_c(key), &ok),
-                 .value = ig_arena_str(&r->model->arena, value, &ok)};
-    return ok && IG_PUSH(&r->model->arena, &r->model->props, p) ? IG_OK : ig_oom(r->err);
+    ig_model *m = r->model;
+    ig_prop p = {.key = ig_arena_str(&m->arena, ig_str_c(key), &ok), .value = ig_arena_str(&m->arena, value, &ok)};
+    for (size_t i = 0; ok && i < m->props.n; i++)
+        if (ig_str_eq(m->props.items[i].key, p.key)) { /* converters that add to a file leave older entries in it */
+            m->props.items[i] = p;
+            return IG_OK;
+        }
+    return ok && IG_PUSH(&m->arena, &m->props, p) ? IG_OK : ig_oom(r->err);
 }
 
 /* "x=serving_default_x:0, y=…" */
@@ -59,7 +64,7 @@ static ig_status note_signatures(ig_tfl_reader *r) {
         ig_text_add(&text, IG_STR(" -> "));
         list_names(r, &text, s, IG_TFL_SIGNATURE_DEF_OUTPUTS, subgraph);
         if (text.failed) return ig_oom(r->err);
-        IG_TRY(note(r, name, (ig_str){text.s, text.n}));
+        IG_TRY(ig_tfl_note(r, name, (ig_str){text.s, text.n}));
     }
     return ig_tfl_sound(r);
 }

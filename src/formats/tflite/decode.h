@@ -43,6 +43,8 @@ typedef struct ig_tfl_reader {
 /* decode.c: records that something is wrong; `where` is text for a person. Of very many only the first are told. */
 void ig_tfl_find(ig_tfl_reader *r, ig_severity severity, const char *rule, const char *where, const char *format, ...)
     IG_PRINTF(5, 6);
+/* Sets a property of the model; both texts are copied. */
+ig_status ig_tfl_note(ig_tfl_reader *r, const char *key, ig_str value);
 /* IG_OK unless the FlatBuffers data has proved malformed. */
 ig_status ig_tfl_sound(const ig_tfl_reader *r);
 
