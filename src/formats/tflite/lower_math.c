@@ -5,6 +5,57 @@
 
 /* ------------------------------------------------------------------------------------------------------------ one input */
 
+/* Kernels go from one scale to another by a factor of 31 bits and a shift to the right, and round after each: with ties away
+ * from zero. *unit is what a number stands for after the first step, of the real numbers; that step is done here. */
+static ig_value *first_step(ig_lower *l, ig_value *x, const ig_value *out, double *unit) {
+    const ig_quant *q = x->quant;
+    int shift;
+    double scale = (double)out->quant->scales[0], factor = frexp((double)q->scales[0] / scale, &shift);
+    if (shift >= 0 || shift < -30) return NULL;
+    *unit = ldexp(scale, shift);
+    ig_quant *mine = IG_NEW(&l->model->arena, ig_quant);
+    float *step = IG_NEW_ARRAY(&l->model->arena, float, 1);
+    if (!mine || !step) {
+        l->b.failed = true;
+        return NULL;
+    }
+    const ig_quant *given = x->quant;
+    *mine = *q;
+    *step = (float)factor / IG_TFL_AWAY;
+    mine->scales = step;
+    x->quant = mine;
+    ig_value *y = IG_BUILD(&l->b, "Round", ig_tfl_dequantize(l, x));
+    x->quant = given;
+    return y;
+}
+
+static void second_step(ig_lower *l, ig_value *v, const ig_value *out, double unit) {
+    float scale = (float)((double)out->quant->scales[0] / unit) * IG_TFL_AWAY;
+    double zero = out->quant->zero_points ? (double)out->quant->zero_points[0] : 0;
+    ig_tfl_out(
+        l, 0, IG_BUILD(&l->b, "QuantizeLinear", v, ig_build_f32(&l->b, scale), ig_build_scalar(&l->b, ig_tfl_type(out), zero)));
+}
+
+/* From one scale to another, between two real numbers. False when that isn't what the node does, or one step suffices. */
+static bool rescale(ig_lower *l, double low, double high) {
+    ig_value *x = ig_lower_in(l, 0), *out = l->node->n_out ? l->node->out[0] : NULL;
+    double unit;
+    if (!ig_tfl_quantized(x) || !ig_tfl_quantized(out) || x->quant->n != 1 || out->quant->n != 1) return false;
+    ig_value *y = first_step(l, x, out, &unit);
+    if (!y) return false;
+    if (low > -INFINITY && high == INFINITY)
+        y = IG_BUILD(&l->b, "Max", y, ig_build_f32(&l->b, (float)(low / unit)));
+    else if (low > -INFINITY)
+        y = IG_BUILD(&l->b, "Clip", y, ig_build_f32(&l->b, (float)(low / unit)), ig_build_f32(&l->b, (float)(high / unit)));
+    second_step(l, y, out, unit);
+    return true;
+}
+
+ig_status ig_tfl_lower_relu(ig_lower *l) {
+    if (!rescale(l, 0, INFINITY)) ig_tfl_out_real(l, 0, IG_BUILD(&l->b, "Relu", ig_tfl_real(l, 0)));
+    return IG_OK;
+}
+
 /* rule->to of the real numbers. */
 ig_status ig_tfl_lower_unary(ig_lower *l) {
     if (ig_tfl_is_complex(ig_lower_in(l, 0))) return ig_lower_refuse(l, "it has complex numbers");
@@ -46,6 +97,7 @@ ig_status ig_tfl_lower_leaky_relu(ig_lower *l) {
 /* Between rule->to's first number and rule->arg. */
 ig_status ig_tfl_lower_clip(ig_lower *l) {
     const ig_value *out = l->node->n_out ? l->node->out[0] : NULL;
+    if (rescale(l, l->rule->to[0] == '-' ? -1 : 0, (double)l->rule->arg)) return IG_OK;
     ig_value *low = ig_tfl_scalar(l, out, l->rule->to[0] == '-' ? -1 : 0);
     ig_value *high = ig_tfl_scalar(l, out, (double)l->rule->arg);
     ig_tfl_out_real(l, 0, IG_BUILD(&l->b, "Clip", ig_tfl_real(l, 0), low, high));
@@ -184,8 +236,8 @@ ig_status ig_tfl_lower_select(ig_lower *l) {
 
 ig_status ig_tfl_lower_cast(ig_lower *l) {
     ig_value *x = ig_lower_in(l, 0);
-    if (ig_tfl_is_complex(x) || ig_tfl_is_complex(l->node->n_out ? l->node->out[0] : NULL))
-        return ig_lower_refuse(l, "it has complex numbers");
+    if (ig_tfl_is_complex(x)) return ig_lower_refuse(l, "it has complex numbers");
+    if (ig_tfl_is_complex(l->node->n_out ? l->node->out[0] : NULL)) return ig_tfl_to_pair(l, x);
     ig_value *y = IG_BUILD(&l->b, "Cast", x);
     ig_build_int(&l->b, "to", l->node->n_out ? ig_tfl_type(l->node->out[0]) : IG_F32);
     ig_tfl_out(l, 0, y);
@@ -207,7 +259,7 @@ ig_status ig_tfl_lower_quantize(ig_lower *l) {
     if (!ig_tfl_quantized(l->node->n_out ? l->node->out[0] : NULL)) return ig_lower_refuse(l, "its output has no scale");
     if (!ig_tfl_is_float(x) && ig_tfl_same_quant(x, l->node->out[0]))
         ig_tfl_out(l, 0, x);
-    else
+    else if (!rescale(l, -INFINITY, INFINITY))
         ig_tfl_out_real(l, 0, ig_tfl_dequantize(l, x));
     return IG_OK;
 }

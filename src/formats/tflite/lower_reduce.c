@@ -4,8 +4,6 @@
 #include <float.h>
 #include <math.h>
 
-static ig_value *out_of(const ig_lower *l, uint32_t o) { return o < l->node->n_out ? l->node->out[o] : NULL; }
-
 /* The axes of a reduction as ONNX wants them: [n] of int64, each once. */
 static ig_value *axes_of(ig_lower *l, const ig_value *x, ig_value *given) {
     int64_t axes[IG_MAX_RANK];
@@ -31,18 +29,6 @@ static ig_value *reduce(ig_lower *l, const char *op, ig_value *x, ig_value *axes
 ig_status ig_tfl_lower_reduce(ig_lower *l) {
     ig_value *x = ig_lower_in(l, 0), *axes = axes_of(l, x, ig_lower_in(l, 1));
     ig_tfl_out_real(l, 0, reduce(l, l->rule->to, ig_tfl_real(l, 0), axes));
-    return IG_OK;
-}
-
-/* In integers the mean is a sum that is scaled once and rounded with ties away from zero. */
-ig_status ig_tfl_lower_mean(ig_lower *l) {
-    ig_value *x = ig_lower_in(l, 0), *out = out_of(l, 0), *axes = axes_of(l, x, ig_lower_in(l, 1));
-    ig_value *mean = reduce(l, "ReduceMean", ig_tfl_real(l, 0), axes);
-    if (ig_tfl_quantized(out) && out->quant->n == 1) {
-        ig_value *scale = ig_build_f32(&l->b, out->quant->scales[0]);
-        mean = IG_BUILD(&l->b, "Mul", ig_tfl_round_away(l, IG_BUILD(&l->b, "Div", mean, scale)), scale);
-    }
-    ig_tfl_out_real(l, 0, mean);
     return IG_OK;
 }
 

@@ -1,11 +1,27 @@
 /* TFLite's operators to ONNX: the list of rules, and what happens before the first and after the last. */
 #include "formats/tflite/rules.h"
 
+static ig_status lower_any(ig_lower *l);
+
 static const ig_lower_rule rules[] = {
-#define IG_TFL_RULE(op, rule, to, arg) {op, ig_tfl_lower_##rule, to, arg},
+#define IG_TFL_RULE(op, rule, to, arg) {op, lower_any, to, arg},
 #include "formats/tflite/rules.def"
 #undef IG_TFL_RULE
 };
+
+static const ig_lower_fn functions[] = {
+#define IG_TFL_RULE(op, rule, to, arg) ig_tfl_lower_##rule,
+#include "formats/tflite/rules.def"
+#undef IG_TFL_RULE
+};
+
+/* Complex numbers are seen to before a rule gets them that knows nothing of them. */
+static ig_status lower_any(ig_lower *l) {
+    ig_lower_fn f = functions[l->rule - rules];
+    bool pairs = false;
+    for (uint32_t i = 0; i < l->node->n_in; i++) pairs |= ig_tfl_is_pair(l, l->node->in[i]);
+    return pairs && f != ig_tfl_lower_complex_part ? ig_tfl_lower_pair(l) : f(l);
+}
 
 /* Subgraphs are templates: rules copy them to where they are called. They leave the list of functions, so that nobody lowers
  * the templates themselves. */
@@ -33,6 +49,7 @@ static ig_status begin(ig_lower *l) {
     ig_arena_init(&state->arena, l->model->context);
     ig_map_init(&state->subgraphs, &state->arena);
     ig_map_init(&state->handles, &state->arena);
+    ig_map_init(&state->pairs, &state->arena);
     return take_subgraphs(l, state);
 }
 
@@ -81,6 +98,10 @@ static void forget_import(ig_model *m) {
 static ig_status end(ig_lower *l, ig_status so_far) {
     ig_tfl_state *state = l->state;
     if (!state) return so_far;
+    for (size_t i = 0; so_far == IG_OK && i < l->model->graph->outputs.n; i++)
+        if (ig_tfl_is_pair(l, l->model->graph->outputs.items[i].value))
+            so_far = ig_fail(l->err, IG_E_UNSUPPORTED, "output '%.80s' has complex numbers, which no ONNX operator makes",
+                             ig_name_text(l->model->graph->outputs.items[i].name));
     if (so_far == IG_OK && !separate_outputs(l->model->graph)) so_far = ig_oom(l->err);
     if (so_far == IG_OK) forget_import(l->model);
     ig_arena_free(&state->arena);

@@ -356,9 +356,22 @@ ig_value *ig_tfl_real_channels_first(ig_lower *l, uint32_t input) {
     return ig_tfl_real_transposed(l, v, perm, (size_t)ig_max_i64(rank, 0));
 }
 
+/* TFLite's kernels round ties away from zero, ONNX's to the even number. A scale that is smaller by a few units in its last
+ * place makes of each tie a number that is a little farther from zero, and moves nothing else. */
+static ig_value *scales_away(ig_lower *l, const ig_value *like) {
+    const ig_quant *q = like->quant;
+    float *scales = IG_NEW_ARRAY(&l->model->arena, float, q->n);
+    if (!scales) {
+        l->b.failed = true;
+        return NULL;
+    }
+    for (size_t i = 0; i < q->n; i++) scales[i] = q->scales[i] * IG_TFL_AWAY;
+    return q->n == 1 ? ig_build_f32(&l->b, scales[0]) : ig_build_f32s(&l->b, scales, q->n);
+}
+
 ig_value *ig_tfl_quantize(ig_lower *l, ig_value *real, const ig_value *like) {
     if (!ig_tfl_quantized(like)) return real;
-    ig_value *y = IG_BUILD(&l->b, "QuantizeLinear", real, scales_of(l, like), zeros_of(l, like, ig_tfl_type(like)));
+    ig_value *y = IG_BUILD(&l->b, "QuantizeLinear", real, scales_away(l, like), zeros_of(l, like, ig_tfl_type(like)));
     if (like->quant->n > 1) ig_build_int(&l->b, "axis", like->quant->axis);
     return y;
 }
@@ -392,11 +405,6 @@ static ig_value *channels_last(ig_lower *l, ig_value *v, int rank) {
 void ig_tfl_out_channels_first(ig_lower *l, uint32_t o, ig_value *v, int rank) {
     if (o >= l->node->n_out || !l->node->out[o]) return;
     ig_tfl_out(l, o, channels_last(l, ig_tfl_quantize(l, v, l->node->out[o]), rank));
-}
-
-ig_value *ig_tfl_round_away(ig_lower *l, ig_value *v) {
-    ig_value *size = IG_BUILD(&l->b, "Floor", IG_BUILD(&l->b, "Add", IG_BUILD(&l->b, "Abs", v), ig_build_f32(&l->b, 0.5f)));
-    return IG_BUILD(&l->b, "Mul", size, IG_BUILD(&l->b, "Sign", v));
 }
 
 void ig_tfl_out_moved(ig_lower *l, uint32_t o, ig_value *v, const ig_value *from) {

@@ -27,6 +27,7 @@ typedef struct ig_tfl_state {
     IG_VEC(ig_tfl_resource *) resources;
     IG_VEC(ig_name) initialized; /* subgraphs that CALL_ONCE has run */
     uint32_t depth;              /* calls under way, one in the other */
+    ig_map pairs;                /* values that hold complex numbers as pairs of floats -> themselves */
 } ig_tfl_state;
 
 static inline ig_tfl_state *ig_tfl_state_of(const ig_lower *l) { return l->state; }
@@ -70,7 +71,8 @@ ig_value *ig_tfl_real(ig_lower *l, uint32_t input);
 ig_value *ig_tfl_real_moved(ig_lower *l, ig_value *moved, const ig_value *from); /* with the scale of `from`, one for all */
 ig_value *ig_tfl_real_transposed(ig_lower *l, ig_value *v, const int64_t *perm, size_t n);
 ig_value *ig_tfl_real_channels_first(ig_lower *l, uint32_t input);
-/* Numbers for real ones, with the type and quantization of `like`. */
+/* Numbers for real ones, with the type and quantization of `like`; ties go away from zero. */
+#define IG_TFL_AWAY (1 - 0x1p-21f)
 ig_value *ig_tfl_quantize(ig_lower *l, ig_value *real, const ig_value *like);
 /* Output o is `v`, which has the output's element type, or none is known. */
 void ig_tfl_out(ig_lower *l, uint32_t o, ig_value *v);
@@ -80,8 +82,6 @@ void ig_tfl_out_cast(ig_lower *l, uint32_t o, ig_value *v);
 void ig_tfl_out_real(ig_lower *l, uint32_t o, ig_value *v);
 /* The same for a value with channels first. */
 void ig_tfl_out_channels_first(ig_lower *l, uint32_t o, ig_value *v, int rank);
-/* Rounds with ties away from zero, as kernels do that divide integers. */
-ig_value *ig_tfl_round_away(ig_lower *l, ig_value *v);
 /* Elements that were moved from a value with the quantization of `from`. */
 void ig_tfl_out_moved(ig_lower *l, uint32_t o, ig_value *v, const ig_value *from);
 /* With the activation that the attribute fused_activation_function names. */
@@ -123,6 +123,12 @@ ig_value *ig_tfl_sizes(ig_lower *l, const ig_tfl_size *sizes, size_t n);
 ig_value *ig_tfl_resize(ig_lower *l, ig_value *v, const ig_tfl_size *sizes, size_t n);
 /* A tensor of this shape (int64) filled with a number. */
 ig_value *ig_tfl_filled(ig_lower *l, ig_value *shape, ig_dtype dtype, double value);
+
+/* lower_signal.c: complex numbers, which are floats with a last dim of two. */
+enum { IG_TFL_PAIR_INPUTS = 16 };
+bool ig_tfl_is_pair(const ig_lower *l, const ig_value *v);
+ig_status ig_tfl_lower_pair(ig_lower *l); /* any node that reads some */
+ig_status ig_tfl_to_pair(ig_lower *l, ig_value *x);
 
 /* A body as attribute of the node. False when memory runs out. */
 bool ig_tfl_put_graph(ig_node *n, const char *name, ig_graph *g);
