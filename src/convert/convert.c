@@ -2,6 +2,7 @@
 #include "convert/convert.h"
 #include "formats/lower.h"
 #include "infer/infer.h"
+#include "passes/passes.h"
 
 #include <stdio.h>
 
@@ -303,7 +304,10 @@ static ig_status choose_ir_version(converter *c, const ig_convert_options *o) {
 static ig_status convert(converter *c, const ig_convert_options *o) {
     faults before = {.c = c};
     const ig_infer_options options = {.found = note_fault, .user = &before};
-    IG_TRY(ig_model_lower(c->model, c->err));
+    if (ig_model_is_foreign(c->model)) {
+        IG_TRY(ig_model_lower(c->model, c->err));
+        IG_TRY(ig_model_tidy(c->model, c->err));
+    }
     if (o->opset || o->ml_opset) {
         IG_TRY(ig_model_infer(c->model, &options, c->err));
         c->was_right = before.n == 0;

@@ -7,15 +7,18 @@
 #include "ops/call.h"
 #include "passes/passes.h"
 
-enum { FREE_BYTES = 1 << 20 }; /* results up to this size are always worth storing */
+enum {
+    FREE_BYTES = 1 << 20, /* results up to this size are always worth storing */
+    FREE_COMPACT = 4096,  /* also in a model that is to stay small */
+};
 
-static ig_status constant_inputs(ig_model *model, const ig_node *n, const ig_tensor **in, uint64_t *bytes, bool *all,
-                                 ig_error *err) {
+/* The node's inputs when all are constants, to be freed; kernels load whole elements, so what lies unaligned in a file is
+ * copied. */
+static ig_status constant_inputs(ig_model *model, const ig_node *n, ig_tensor **in, uint64_t *bytes, bool *all, ig_error *err) {
     *all = false;
     *bytes = 0;
     for (uint32_t i = 0; i < n->n_in; i++) {
         const ig_value *v = n->in[i];
-        in[i] = NULL;
         if (!v) continue;
         if (!v->constant || v->is_input || v->constant->bad) return IG_OK;
         *bytes += v->constant->bytes;
@@ -24,9 +27,12 @@ static ig_status constant_inputs(ig_model *model, const ig_node *n, const ig_ten
         ig_tensor *t;
         if (!n->in[i]) continue;
         IG_TRY(ig_const_tensor(model, n->in[i]->constant, &t, err));
-        size_t align = ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8);
-        if (t->kind != IG_KIND_TENSOR || (t->dtype != IG_STRING && (uintptr_t)t->data % align)) return IG_OK;
-        in[i] = t;
+        if (t->kind != IG_KIND_TENSOR) return IG_OK;
+        size_t align = t->dtype == IG_STRING ? 1 : ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8);
+        if ((uintptr_t)t->data % align)
+            IG_TRY(ig_tensor_copy(&in[i], model->context, t, err));
+        else
+            in[i] = ig_tensor_clone(t);
     }
     *all = true;
     return IG_OK;
@@ -56,6 +62,23 @@ static bool lift(ig_graph *g, ig_node *n, ig_const *c) {
     return ig_value_replace(n->out[0], v);
 }
 
+/* Computes the node when its inputs are constants; *out stays NULL when they aren't, or when it isn't worth it. */
+static ig_status compute(ig_graph *g, const ig_node *n, const ig_op *op, ig_tensor **in, ig_tensor **out, bool *done,
+                         ig_pass_env *env) {
+    uint64_t bytes;
+    bool all;
+    ig_error why;
+    *done = false;
+    IG_TRY(constant_inputs(g->model, n, in, &bytes, &all, env->err));
+    if (!all) return IG_OK;
+    uint64_t most = env->compact ? ig_max_size(FREE_COMPACT, bytes) : ig_max_size(FREE_BYTES, bytes * 2);
+    ig_status status = ig_node_evaluate(op, n, g->model->context, (const ig_tensor *const *)in, out, most, &why);
+    if (status == IG_E_MEMORY) return ig_oom(env->err);
+    *done = status == IG_OK; /* the run will say what is wrong, if it comes to that */
+    for (uint32_t o = 0; *done && o < n->n_out; o++) *done = !out[o] || out[o]->kind == IG_KIND_TENSOR;
+    return IG_OK;
+}
+
 static ig_status fold_node(ig_graph *g, ig_node *n, ig_arena *scratch, ig_pass_env *env) {
     const ig_op *op = ig_op_of(n);
     ig_const *value = ig_node_is(n, "", "Constant") && n->n_out == 1 && n->out[0] ? ig_attr_const(n, "value") : NULL;
@@ -66,23 +89,15 @@ static ig_status fold_node(ig_graph *g, ig_node *n, ig_arena *scratch, ig_pass_e
         return IG_OK;
     }
     if (!op || !op->run || (op->flags & (IG_OP_RANDOM | IG_OP_GRAPHS))) return IG_OK;
-    const ig_tensor **in = IG_NEW_ARRAY(scratch, const ig_tensor *, n->n_in);
-    ig_tensor **out = IG_NEW_ARRAY(scratch, ig_tensor *, n->n_out);
-    uint64_t bytes;
-    bool all;
+    if (env->compact && ig_node_is(n, "", "DequantizeLinear")) return IG_OK; /* weights stay in few bits, as engines want them */
+    ig_tensor **in = IG_NEW_ARRAY(scratch, ig_tensor *, n->n_in), **out = IG_NEW_ARRAY(scratch, ig_tensor *, n->n_out);
+    bool done;
     if (!in || !out) return ig_oom(env->err);
-    IG_TRY(constant_inputs(g->model, n, in, &bytes, &all, env->err));
-    if (!all) return IG_OK;
-    ig_error why;
-    ig_status status = ig_node_evaluate(op, n, g->model->context, in, out, ig_max_size(FREE_BYTES, bytes * 2), &why);
-    if (status == IG_E_MEMORY) return ig_oom(env->err);
-    if (status != IG_OK) return IG_OK; /* the run will say what is wrong, if it comes to that */
-    bool plain = true;
-    for (uint32_t o = 0; o < n->n_out; o++) plain &= !out[o] || out[o]->kind == IG_KIND_TENSOR;
-    bool stored = plain && store(g, n, out);
+    ig_status status = compute(g, n, op, in, out, &done, env);
+    for (uint32_t i = 0; i < n->n_in; i++) ig_tensor_free(in[i]);
+    if (status == IG_OK && done && !store(g, n, out)) status = ig_oom(env->err);
     for (uint32_t o = 0; o < n->n_out; o++) ig_tensor_free(out[o]);
-    if (plain && !stored) return ig_oom(env->err);
-    if (!plain) return IG_OK;
+    if (status != IG_OK || !done) return status;
     ig_node_erase(n);
     env->changes++;
     return IG_OK;

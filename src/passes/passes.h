@@ -8,6 +8,7 @@
 typedef struct ig_pass_env {
     ig_error *err;
     size_t changes; /* to be counted up by the pass */
+    bool compact;   /* constants are computed only where they don't make the model larger */
 } ig_pass_env;
 
 typedef struct ig_pass {
@@ -21,6 +22,8 @@ extern const size_t ig_pass_count;
 const ig_pass *ig_pass_find(const char *name);
 ig_status ig_pass_run(const ig_pass *pass, ig_model *model, size_t *changes, ig_error *err);
 
+/* tidy.c: to be done after lowering when the model is to be written. */
+ig_status ig_model_tidy(ig_model *model, ig_error *err);
 /* expand_functions.c: replaces all operators that have a function body, also those with a kernel. For tests and exports. */
 ig_status ig_expand_all(ig_model *model, ig_pass_env *env);
 
