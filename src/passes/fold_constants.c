@@ -89,7 +89,8 @@ static ig_status fold_node(ig_graph *g, ig_node *n, ig_arena *scratch, ig_pass_e
         return IG_OK;
     }
     if (!op || !op->run || (op->flags & (IG_OP_RANDOM | IG_OP_GRAPHS))) return IG_OK;
-    if (env->compact && ig_node_is(n, "", "DequantizeLinear")) return IG_OK; /* weights stay in few bits, as engines want them */
+    if (env->compact && ig_node_is(n, "", "DequantizeLinear"))
+        return IG_OK; /* weights stay in few bits, as engines want them */
     ig_tensor **in = IG_NEW_ARRAY(scratch, ig_tensor *, n->n_in), **out = IG_NEW_ARRAY(scratch, ig_tensor *, n->n_out);
     bool done;
     if (!in || !out) return ig_oom(env->err);

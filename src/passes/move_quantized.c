@@ -48,15 +48,27 @@ static bool swap(ig_node *first, ig_node *second) {
     return true;
 }
 
+/* A DequantizeLinear of the mover's own, when others read the one that is there. */
+static ig_node *copy_for(const ig_node *from, ig_node *mover) {
+    ig_build b = ig_build_before(mover);
+    ig_node *n = ig_build_node(&b, NULL, from->op, from->in, from->n_in, 1);
+    if (!n || !ig_node_copy_attributes(n, from)) return NULL;
+    ig_node_resolve(n);
+    n->out[0]->type = from->out[0]->type;
+    return ig_node_set_input(mover, 0, n->out[0]) ? n : NULL;
+}
+
 static ig_status visit(ig_graph *g, void *user) {
     ig_pass_env *env = user;
     for (ig_node *n = g->first; n; n = n->next) {
-        if (!is_mover(n)) continue;
-        ig_node *before = n->in[0]->producer;
-        if (before && before->graph == g && ig_match_only_reader(n->in[0]) == n && has_one_scale(before, "DequantizeLinear")) {
-            if (!swap(before, n)) return ig_oom(env->err);
-            env->changes++;
+        ig_node *before = is_mover(n) ? n->in[0]->producer : NULL;
+        if (!before || before->graph != g || !has_one_scale(before, "DequantizeLinear")) continue;
+        if (ig_match_only_reader(n->in[0]) != n) {
+            if (!env->compact) continue;
+            if (!(before = copy_for(before, n))) return ig_oom(env->err);
         }
+        if (!swap(before, n)) return ig_oom(env->err);
+        env->changes++;
     }
     for (ig_node *n = g->last, *next; n; n = next) {
         next = n->previous;

@@ -380,8 +380,12 @@ static ig_value *run_lstm(ig_lower *l, const lstm *m, ig_value *x, ig_value *aux
 ig_status ig_tfl_lower_sequence_lstm(ig_lower *l) {
     bool time_major = ig_tfl_attr(l, "time_major");
     lstm m = lstm_at(l, 1, 18, 20, -1, false);
-    ig_value *y = run_lstm(l, &m, by_time(l, ig_tfl_real(l, 0), time_major), NULL);
-    ig_tfl_out_real(l, 0, by_time(l, y, time_major));
+    ig_value *y = by_time(l, run_lstm(l, &m, by_time(l, ig_tfl_real(l, 0), time_major), NULL), time_major);
+    const ig_value *state = present(l, m.state), *out = l->node->n_out ? l->node->out[0] : NULL;
+    if (ig_tfl_quantized(state) && ig_tfl_quantized(out) && ig_tfl_type(state) == ig_tfl_type(out))
+        ig_tfl_out(l, 0, ig_tfl_quantize(l, y, state)); /* the kernel writes both alike, whatever scale the output has */
+    else
+        ig_tfl_out_real(l, 0, y);
     return IG_OK;
 }
 
