@@ -168,10 +168,17 @@ static const struct each *each_of(const ig_node *n) {
 
 enum { MOST_IN = 16 };
 
+/* Blocks have elements of 8 or 32 bits. */
+static bool has_size(const ig_value *v) {
+    ig_dtype dtype = v && v->type && v->type->kind == IG_KIND_TENSOR ? v->type->dtype : IG_UNDEFINED;
+    return ig_dtype_valid(dtype) && (ig_dtypes[dtype].bits == 8 || ig_dtypes[dtype].bits == 32);
+}
+
 static ig_status visit_each(layout *l, ig_node *n, const struct each *e) {
     ig_value *in[MOST_IN], *blocked = NULL;
     int64_t channels = n->n_out ? channels_of(n->out[0]) : 0;
-    if (!channels || n->n_out != 1 || n->n_in > MOST_IN || (n->schema->since < 7 && e->tensors == 2)) return IG_OK;
+    if (!channels || n->n_out != 1 || !has_size(n->out[0]) || n->n_in > MOST_IN || (n->schema->since < 7 && e->tensors == 2))
+        return IG_OK;
     for (uint32_t i = 0; i < n->n_in; i++) {
         in[i] = n->in[i];
         if (!in[i] || is_scalar(in[i])) continue;
