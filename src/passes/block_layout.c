@@ -85,7 +85,7 @@ static const ig_blocked *tiles_of(const layout *l, bool bytes) {
 
 /* Zero points that are 0 for signed weights, 128 for unsigned ones: what is left stays in 8 bits. */
 static bool good_zero(const ig_value *w, const ig_value *zero) {
-    const ig_tensor *t = ig_match_constant(zero);
+    const ig_tensor *t = ig_match_content(zero);
     if (!t || t->kind != IG_KIND_TENSOR) return false;
     for (size_t i = 0; i < t->count; i++)
         if (ig_load_as_i64(t->dtype, t->data, i) != (w->constant->dtype == IG_I8 ? 0 : 128)) return false;
@@ -247,14 +247,10 @@ static bool is_spatial_mean(const ig_node *n) {
     if (!ig_node_is(n, "", "ReduceMean") || !ig_attr_int(n, "keepdims")) return false;
     size_t count = 0;
     const int64_t *axes = n->schema->since < 18 ? ig_attr_ints(n, "axes", &count) : NULL;
-    if (n->schema->since >= 18) {
-        const ig_tensor *t = n->n_in > 1 ? ig_match_constant(n->in[1]) : NULL;
-        if (!t || t->dtype != IG_I64) return false;
-        axes = t->data;
-        count = t->count;
-    }
-    if (count != 2) return false;
-    int64_t a = axes[0] < 0 ? axes[0] + 4 : axes[0], b = axes[1] < 0 ? axes[1] + 4 : axes[1];
+    const ig_tensor *t = n->schema->since >= 18 && n->n_in > 1 ? ig_match_content(n->in[1]) : NULL;
+    if ((t ? t->count : count) != 2) return false;
+    int64_t a = t ? ig_load_as_i64(t->dtype, t->data, 0) : axes[0], b = t ? ig_load_as_i64(t->dtype, t->data, 1) : axes[1];
+    a += a < 0 ? 4 : 0, b += b < 0 ? 4 : 0;
     return (a == 2 && b == 3) || (a == 3 && b == 2);
 }
 

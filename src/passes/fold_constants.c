@@ -71,7 +71,8 @@ static ig_status compute(ig_graph *g, const ig_node *n, const ig_op *op, ig_tens
     *done = false;
     IG_TRY(constant_inputs(g->model, n, in, &bytes, &all, env->err));
     if (!all) return IG_OK;
-    uint64_t most = env->compact ? ig_max_size(FREE_COMPACT, bytes) : ig_max_size(FREE_BYTES, bytes * 2);
+    uint64_t times = ig_node_is(n, "", "DequantizeLinear") ? 8 : 2; /* 4-bit weights become floats once, not in every run */
+    uint64_t most = env->compact ? ig_max_size(FREE_COMPACT, bytes) : ig_max_size(FREE_BYTES, bytes * times);
     ig_status status = ig_node_evaluate(op, n, g->model->context, (const ig_tensor *const *)in, out, most, &why);
     if (status == IG_E_MEMORY) return ig_oom(env->err);
     *done = status == IG_OK; /* the run will say what is wrong, if it comes to that */

@@ -9,6 +9,9 @@
 typedef struct ig_params_f32 {
     float a, b, c;
 } ig_params_f32;
+typedef struct ig_params_add {
+    float a, b, c, zero;
+} ig_params_add;
 typedef struct ig_params_f64 {
     double a, b, c;
 } ig_params_f64;

@@ -37,11 +37,10 @@ static inline float real(int32_t q, scaling s) { return ((float)q - s.zero) * s.
 
 /* ------------------------------------------------------------------------------------------------------- sum, product */
 
-IG_LOOP_2P(add_u8, uint8_t, uint8_t, uint8_t, params, quantize(real(x, p.a) + real(y, p.b), &p))
-IG_LOOP_2P(add_i8, int8_t, int8_t, int8_t, params, quantize(real(x, p.a) + real(y, p.b), &p))
 IG_LOOP_2P(mul_u8, uint8_t, uint8_t, uint8_t, params, quantize(real(x, p.a) * real(y, p.b), &p))
 IG_LOOP_2P(mul_i8, int8_t, int8_t, int8_t, params, quantize(real(x, p.a) * real(y, p.b), &p))
-static const ig_loop add[] = {IG_ROW_2(add_u8, IG_U8), IG_ROW_2(add_i8, IG_I8)};
+static const ig_loop add[] = {IG_REAL_ROW(qlinear_add_u8, IG_U8, IG_U8, IG_U8),
+                              IG_REAL_ROW(qlinear_add_i8, IG_I8, IG_I8, IG_I8)};
 static const ig_loop mul[] = {IG_ROW_2(mul_u8, IG_U8), IG_ROW_2(mul_i8, IG_I8)};
 
 static ig_status run_pair(ig_call *c, const ig_loop *loops) {
@@ -54,7 +53,10 @@ static ig_status run_pair(ig_call *c, const ig_loop *loops) {
     const ig_loop *loop = ig_loop_pick(loops, 2, c->in[0]->dtype);
     if (!loop) return ig_call_no_kernel(c, c->in[0]->dtype);
     const ig_operand in[2] = {ig_operand_of(c->in[0]), ig_operand_of(c->in[3])};
-    const ig_loop_job job = {.loop = loop, .params = &p, .out = ig_operand_of(c->out[0]), .in = in, .n_in = 2};
+    ig_params_add sum = {p.a.scale / p.out.scale, p.b.scale / p.out.scale, 0, p.out.zero};
+    sum.c = -(p.a.zero * sum.a + p.b.zero * sum.b);
+    const ig_loop_job job = {
+        .loop = loop, .params = loops == add ? (const void *)&sum : &p, .out = ig_operand_of(c->out[0]), .in = in, .n_in = 2};
     return ig_loop_run(c, &job);
 }
 static ig_status run_add(ig_call *c) { return run_pair(c, add); }
