@@ -29,6 +29,15 @@ static int64_t channels_of(const ig_value *v) {
     return v->type->dims[1].value;
 }
 
+/* Its blocked form has a known type, so that the kernel can choose its way ahead. */
+static const ig_type *type_of(const ig_value *v, int64_t width) {
+    const ig_type *t = v->type;
+    ig_shape shape = {.rank = 5,
+                      .dims = {t->dims[0], ig_dim_of((t->dims[1].value + width - 1) / width), t->dims[2], t->dims[3]}};
+    shape.dims[4] = ig_dim_of(width);
+    return ig_type_tensor(&v->graph->model->arena, t->dtype, &shape);
+}
+
 /* The blocked form, made when there is none yet. */
 static ig_value *block(layout *l, ig_build *b, ig_value *v, int64_t width) {
     ig_value *have = blocked_of(l, v);
@@ -37,6 +46,7 @@ static ig_value *block(layout *l, ig_build *b, ig_value *v, int64_t width) {
     if (!n) return NULL;
     if (width != IG_BLOCK) ig_build_int(b, "width", width);
     ig_node_resolve(n);
+    n->out[0]->type = type_of(v, width);
     return !b->failed && ig_map_set(&l->blocked, IG_KEY(v), n->out[0]) ? n->out[0] : NULL;
 }
 
@@ -44,6 +54,7 @@ static ig_value *block(layout *l, ig_build *b, ig_value *v, int64_t width) {
 static bool finish(layout *l, ig_build *b, ig_node *old, uint32_t o, ig_value *made) {
     ig_value *out = old->out[o];
     int64_t channels = channels_of(out);
+    made->type = type_of(out, IG_BLOCK);
     if (!ig_model_import(l->graph, "igata", 1)) return false;
     ig_node *n = ig_build_node(b, "igata", "Unblock", &made, 1, 1);
     if (!n) return false;

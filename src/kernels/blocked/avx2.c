@@ -17,4 +17,6 @@ const ig_blocked ig_blocked_avx2 = {
     .tile =
         {[1] = {NULL, tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1}, [2] = {NULL, tile_1x2, tile_2x2, tile_3x2}},
     .depthwise = depthwise,
-    .max = max};
+    .max = max,
+    .to_tile = to_tile,
+    .from_tile = from_tile};

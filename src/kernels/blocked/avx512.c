@@ -28,4 +28,6 @@ const ig_blocked ig_blocked_avx512 = {
                     tile_11x2, tile_12x2, tile_13x2, tile_14x2},
              [4] = {NULL, tile_1x4, tile_2x4, tile_3x4, tile_4x4, tile_5x4, tile_6x4}},
     .depthwise = depthwise,
-    .max = max};
+    .max = max,
+    .to_tile = to_tile,
+    .from_tile = from_tile};

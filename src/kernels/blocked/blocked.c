@@ -2,6 +2,7 @@
  * each task walk down the places of some blocks of filters, whose weights stay in the caches. */
 #include "kernels/blocked/blocked.h"
 
+#include "kernels/blocked/winograd.h"
 #include "kernels/gemm/pack.h"
 
 bool ig_blocked_is_depthwise(size_t groups, size_t channels, size_t filters) {
@@ -29,6 +30,7 @@ static size_t known_units(const ig_blocked_conv *c) {
 
 bool ig_blocked_packed(const ig_blocked_conv *c, size_t *bytes) {
     size_t units = 0;
+    if (c->winograd) return ig_winograd_packed(c, bytes);
     if (!units_of(c, &units)) return false;
     bool single = ig_blocked_is_depthwise(c->groups, c->channels, c->filters);
     size_t blocks = single ? ig_blocks(c->groups) : c->groups * ig_blocks(c->filters);
@@ -60,6 +62,10 @@ void ig_blocked_pack(const ig_blocked_conv *c, const void *weights, void *packed
     size_t bytes, taps = (size_t)(c->window.kernel[0] * c->window.kernel[1]), units = known_units(c);
     const char *w = weights;
     char *out = packed;
+    if (c->winograd) {
+        ig_winograd_pack(c, w, out);
+        return;
+    }
     ig_blocked_packed(c, &bytes);
     memset(out, 0, bytes);
     if (ig_blocked_is_depthwise(c->groups, c->channels, c->filters)) {
@@ -338,6 +344,7 @@ void ig_blocked_max(ig_threads *threads, const ig_blocked_conv *c, void *scratch
 /* ------------------------------------------------------------------------------------------------------------------- run */
 
 bool ig_blocked_scratch(const ig_threads *threads, const ig_blocked_conv *c, size_t *bytes) {
+    if (c->winograd) return ig_winograd_scratch(threads, c, bytes);
     if (ig_blocked_is_depthwise(c->groups, c->channels, c->filters)) return singles_scratch(threads, c, false, bytes);
     job j = job_of(c);
     size_t plane;
@@ -349,6 +356,10 @@ bool ig_blocked_scratch(const ig_threads *threads, const ig_blocked_conv *c, siz
 
 void ig_blocked_run(ig_threads *threads, const ig_blocked_conv *c, void *scratch) {
     if (c->images == 0 || c->window.out[0] <= 0 || c->window.out[1] <= 0 || c->filters == 0) return;
+    if (c->winograd) {
+        ig_winograd_run(threads, c, scratch);
+        return;
+    }
     if (ig_blocked_is_depthwise(c->groups, c->channels, c->filters)) {
         run_singles(threads, c, false, scratch);
         return;

@@ -148,6 +148,69 @@ static void max(const ig_blocked_tile *t, size_t n) {
     }
 }
 
+/* One dimension of the transforms of winograd.c: 6 values in, 6 or 4 out, of a matrix whose elements are `step` apart. */
+IG_INLINE void transform_6(const vf *d, vf *o, const int step) {
+    const vf two = vf_set(2), four = vf_set(4), five = vf_set(5);
+    vf d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
+    vf a = vf_sub(d4, vf_mul(four, d2)), b = vf_sub(d3, vf_mul(four, d1)), e = vf_sub(d4, d2), f = vf_mul(two, vf_sub(d3, d1));
+    o[0] = vf_add(vf_sub(vf_mul(four, d0), vf_mul(five, d2)), d4);
+    o[step] = vf_add(a, b);
+    o[2 * step] = vf_sub(a, b);
+    o[3 * step] = vf_add(e, f);
+    o[4 * step] = vf_sub(e, f);
+    o[5 * step] = vf_add(vf_sub(vf_mul(four, d1), vf_mul(five, d3)), d5);
+}
+
+IG_INLINE void transform_4(const vf *d, vf *o, const int d_step, const int o_step) {
+    vf a = vf_add(d[d_step], d[2 * d_step]), b = vf_sub(d[d_step], d[2 * d_step]);
+    vf e = vf_add(d[3 * d_step], d[4 * d_step]), f = vf_sub(d[3 * d_step], d[4 * d_step]);
+    o[0] = vf_add(vf_add(d[0], a), e);
+    o[o_step] = vf_fma(vf_set(2), f, b);
+    o[2 * o_step] = vf_fma(vf_set(4), e, a);
+    o[3 * o_step] = vf_add(vf_fma(vf_set(8), f, b), d[5 * d_step]);
+}
+
+static void to_tile(const float *x, size_t row, float *v, size_t v_step) {
+    for (int lane = 0; lane < IG_BLOCK; lane += VF_LANES) {
+        vf t[36];
+        for (int c = 0; c < 6; c++) {
+            vf d[6], o[6];
+            IG_UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(x + (size_t)r * row + c * IG_BLOCK + lane);
+            transform_6(d, o, 1);
+            IG_UNROLL for (int r = 0; r < 6; r++) t[r * 6 + c] = o[r];
+        }
+        for (int r = 0; r < 6; r++) {
+            vf o[6];
+            transform_6(t + r * 6, o, 1);
+            IG_UNROLL for (int c = 0; c < 6; c++) vf_store(v + (size_t)(r * 6 + c) * v_step + lane, o[c]);
+        }
+    }
+}
+
+static void from_tile(const ig_blocked_from_tile *t) {
+    const vf low = vf_set(t->min), high = vf_set(t->max);
+    for (int lane = 0; lane < IG_BLOCK; lane += VF_LANES) {
+        vf s[4 * 6];
+        for (int c = 0; c < 6; c++) {
+            vf d[6], o[4];
+            IG_UNROLL for (int r = 0; r < 6; r++) d[r] = vf_load(t->m + (size_t)(r * 6 + c) * t->m_step + lane);
+            transform_4(d, o, 1, 1);
+            IG_UNROLL for (int r = 0; r < 4; r++) s[r * 6 + c] = o[r];
+        }
+        vf bias = vf_load(t->bias + lane);
+        for (size_t r = 0; r < t->rows; r++) {
+            vf o[4];
+            transform_4(s + r * 6, o, 1, 1);
+            for (size_t c = 0; c < t->cols; c++) {
+                size_t at = r * t->row + c * IG_BLOCK + (size_t)lane;
+                vf y = vf_add(o[c], bias);
+                if (t->add) y = vf_add(y, vf_load(t->add + at));
+                vf_store(t->y + at, vf_min(high, vf_max(low, y)));
+            }
+        }
+    }
+}
+
 #define TILE(rows, blocks)                                                                                                     \
     static void tile_##rows##x##blocks(const ig_blocked_tile *t) { tile(t, rows, blocks); }
 

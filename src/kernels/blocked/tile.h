@@ -37,11 +37,26 @@ typedef void (*ig_blocked_fn)(const ig_blocked_tile *t);
 /* The same for n places of one block of channels, each with its own filter (64 bytes for each tap). */
 typedef void (*ig_blocked_line_fn)(const ig_blocked_tile *t, size_t n);
 
+/* From a transformed tile (winograd.c) to at most 4 x 4 places. Steps are in floats. */
+typedef struct ig_blocked_from_tile {
+    const float *m; /* 36 blocks, m_step apart */
+    size_t m_step;
+    const float *bias;
+    float *y;
+    const float *add; /* lies like y; NULL: none */
+    size_t row;       /* of y */
+    size_t rows, cols;
+    float min, max;
+} ig_blocked_from_tile;
+
 typedef struct ig_blocked {
     bool fast;                                                      /* better than other ways to compute the same */
     uint8_t most[IG_BLOCKED_BLOCKS + 1];                            /* rows of a tile, by blocks of filters; 0: there is none */
     ig_blocked_fn tile[IG_BLOCKED_BLOCKS + 1][IG_BLOCKED_ROWS + 1]; /* [blocks][rows] */
     ig_blocked_line_fn depthwise, max;                              /* max: no filter, bias, scale, or add */
+    /* 6 x 6 places, rows `row` apart, to 36 blocks v_step apart; NULL: there is none, and no from_tile. In floats. */
+    void (*to_tile)(const float *x, size_t row, float *v, size_t v_step);
+    void (*from_tile)(const ig_blocked_from_tile *t);
 } ig_blocked;
 
 #endif

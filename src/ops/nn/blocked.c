@@ -2,7 +2,7 @@
  * Unblock change the order of channels, the others compute in it. Weights and all quantization are constants.
  *
  *     X  images x channels x height x width          blocked  images x blocks x height x width x channels of a block */
-#include "kernels/blocked/blocked.h"
+#include "kernels/blocked/winograd.h"
 #include "ops/nn/activate.h"
 #include "ops/nn/window.h"
 
@@ -98,6 +98,7 @@ typedef struct state {
     size_t bias, scale, packed; /* offsets; scale 0: floats */
     float zero;
     int fill;
+    bool winograd;
     _Alignas(64) char data[];
 } state;
 
@@ -136,6 +137,20 @@ static bool quantized_weights(const ig_prepare *p, int8_t *w, int32_t *bias, flo
     return true;
 }
 
+/* Sizes that are known before the first run decide which way to convolve. */
+static bool suits_winograd(const ig_prepare *p, ig_blocked_conv *conv) {
+    const ig_type *x = p->types[0];
+    ig_window_rule rule;
+    char why[200];
+    if (!x || !ig_type_static(x) || x->rank != 5 || x->dims[4].value != IG_BLOCK) return false;
+    int64_t in[2] = {x->dims[2].value, x->dims[3].value};
+    conv->images = (size_t)x->dims[0].value;
+    int64_t kernel[2] = {conv->window.kernel[0], conv->window.kernel[1]};
+    ig_blocked_conv with = *conv;
+    if (!ig_window_rule_of(&rule, p->node, 2, kernel, why, sizeof why) || !ig_window_on(&with.window, &rule, in)) return false;
+    return ig_winograd_suits(&with);
+}
+
 static ig_status prepare_conv(ig_prepare *p) {
     size_t wi = weight_of(p->node), bi = wi == 3 ? 8 : 2;
     const ig_tensor *w = p->in[wi], *b = bi < p->n_in ? p->in[bi] : NULL;
@@ -148,6 +163,9 @@ static ig_status prepare_conv(ig_prepare *p) {
     ig_blocked_conv conv = {
         .bytes = bytes, .groups = (size_t)group, .channels = (size_t)w->dims[1], .filters = filters / (size_t)group};
     conv.window = (ig_window){.dims = 2, .kernel = {w->dims[2], w->dims[3]}};
+    const ig_kernels *kernels = ig_kernels_of(p->context);
+    conv.tiles = bytes ? kernels->qblocked : kernels->blocked;
+    conv.winograd = suits_winograd(p, &conv);
     if (!ig_blocked_fits(conv.groups, conv.channels, conv.filters) || !ig_blocked_packed(&conv, &size)) return IG_OK;
     size_t room = ig_round_up(ig_blocks(filters) * IG_BLOCK * 4, 64);
     state *s = ig_calloc(p->context, sizeof *s + 2 * room + size);
@@ -158,6 +176,7 @@ static ig_status prepare_conv(ig_prepare *p) {
         return ig_oom(p->err);
     }
     s->packed = 2 * room;
+    s->winograd = conv.winograd;
     if (bytes) {
         s->scale = room;
         s->zero = (float)entry(p->in[7], 0);
@@ -197,6 +216,7 @@ static ig_status run_conv(ig_call *c) {
     ig_activation activation;
     if (!s) return ig_call_fail(c, "weights, bias and quantization must be constants that fit");
     if (x->rank != 5 || w->rank != 4) return ig_call_fail(c, "the input has rank %d, not 5", x->rank);
+    if (s->winograd && x->dims[4] != IG_BLOCK) return ig_call_fail(c, "blocks have %lld channels", (long long)x->dims[4]);
     size_t group = (size_t)ig_attr_int(c->node, "group");
     bool bytes = is_bytes(c->node);
     if (x->dtype != (bytes ? IG_U8 : IG_F32)) return ig_call_no_kernel(c, x->dtype);
@@ -205,6 +225,7 @@ static ig_status run_conv(ig_call *c) {
     const ig_kernels *kernels = ig_kernels_of(c->context);
     ig_blocked_conv conv = {.tiles = bytes ? kernels->qblocked : kernels->blocked,
                             .bytes = bytes,
+                            .winograd = s->winograd,
                             .images = (size_t)x->dims[0],
                             .groups = group,
                             .channels = (size_t)w->dims[1],
