@@ -64,6 +64,11 @@ ig_status ig_tf_make_input(ig_tf_reader *r, ig_value *value, ig_name name, const
 /* Erases the nodes of the main graph that no graph output and none of the `roots` need, and functions that nobody calls. */
 ig_status ig_tf_prune(ig_tf_reader *r, ig_node *const *roots, size_t n);
 
+/* frozen_graph.c: for graphs that don't say what their inputs and outputs are. Placeholders that are read become inputs, those
+ * with a constant default keep it; results of the main graph that nobody reads become outputs. */
+ig_status ig_tf_make_inputs(ig_tf_reader *r);
+ig_status ig_tf_make_outputs(ig_tf_reader *r);
+
 /* True for outputs and inputs that only say what comes first. */
 bool ig_tf_is_control(const ig_value *value);
 /* Inputs and outputs without those of control. */

@@ -23,8 +23,7 @@ static int probe(const ig_source *s) {
     return !word ? IG_PROBE_NO : ig_tf_op_find(text) ? IG_PROBE_LIKELY : IG_PROBE_MAYBE;
 }
 
-/* Placeholders become inputs; those with a constant default keep it. */
-static ig_status make_inputs(ig_tf_reader *r) {
+ig_status ig_tf_make_inputs(ig_tf_reader *r) {
     ig_graph *g = r->model->graph;
     for (ig_node *n = g->first, *next; n; n = next) {
         next = n->next;
@@ -76,8 +75,8 @@ static bool is_no_result(const ig_node *n) {
     return ig_str_starts(op, "Assign") || ig_str_starts(op, "Placeholder") || ig_str_starts(op, "HashTable");
 }
 
-/* Nodes that nobody needs. Batch normalization has results for training only, behind the first. */
-static ig_status make_outputs(ig_tf_reader *r) {
+/* Batch normalization has results for training only, behind the first. */
+ig_status ig_tf_make_outputs(ig_tf_reader *r) {
     ig_graph *g = r->model->graph;
     for (ig_node *n = g->first; n; n = n->next) {
         uint32_t count = ig_tf_n_out(n), used = 0;
@@ -95,8 +94,8 @@ static ig_status read_model(ig_tf_reader *r) {
     ig_pb_reader reader = ig_tf_pb(r, &r->arena);
     IG_TRY(ig_pb_read(&reader, &ig_tf_graph_pb, ig_buffer_span(r->file), &pb, NULL));
     IG_TRY(ig_tf_read_graph(r, &pb));
-    IG_TRY(make_inputs(r));
-    IG_TRY(make_outputs(r));
+    IG_TRY(ig_tf_make_inputs(r));
+    IG_TRY(ig_tf_make_outputs(r));
     r->model->producer_name = IG_STR("TensorFlow");
     return ig_tf_prune(r, NULL, 0);
 }
