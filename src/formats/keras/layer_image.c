@@ -264,11 +264,19 @@ ig_status ig_k_lower_center_crop(ig_k *k) {
     return IG_OK;
 }
 
-/* When a model is used, Keras 3 leaves the picture alone; Keras 2 cuts the middle out of it. */
+/* When a model is used, Keras 3 leaves the picture alone; Keras 2 makes it smaller, its sides cut to fit. */
 ig_status ig_k_lower_random_crop(ig_k *k) {
-    if (k->version < 3) return ig_k_lower_center_crop(k);
-    if (!k->n_in) return ig_k_refuse(k, "it is called without a tensor");
-    ig_k_out(k, 0, ig_k_cast(k, k->in[0], k->dtype));
+    ig_value *x;
+    int64_t h, w;
+    if (k->version >= 3) {
+        if (!k->n_in) return ig_k_refuse(k, "it is called without a tensor");
+        ig_k_out(k, 0, ig_k_cast(k, k->in[0], k->dtype));
+        return IG_OK;
+    }
+    IG_TRY(read_sides(k, &h, &w));
+    IG_TRY(enter(k, &x));
+    x = cut_to_aspect(k, ig_k_cast(k, x, k->dtype), h, w);
+    if (x) leave(k, resize(k, x, IG_STR("bilinear"), false, h, w));
     return IG_OK;
 }
 
