@@ -1,4 +1,4 @@
-/* RotaryEmbedding of ai.onnx and of onnxruntime, and onnxruntime's GemmaRotaryEmbedding. */
+/* RotaryEmbedding of ai.onnx and of onnxruntime, and onnxruntime's MRotaryEmbedding and GemmaRotaryEmbedding. */
 #include "ops/attention/heads.h"
 #include "ops/nn/reals.h"
 
@@ -89,6 +89,89 @@ static ig_status run(ig_call *c) {
     return IG_OK;
 }
 
+/* -------------------------------------------------------------------------------------------------------- MRotaryEmbedding */
+
+/* Three positions for each token: in time, of the row and of the column. Each angle is taken from one of them. */
+typedef struct streams {
+    rotation r;
+    int64_t sections[3];
+    bool spread; /* sections go round in turn, else one follows the other */
+    float *room; /* cosines and sines of each token */
+} streams;
+
+static size_t stream_of(const streams *j, size_t i) {
+    int64_t k = (int64_t)i;
+    if (j->spread) return k % 3 == 1 && k < 3 * j->sections[1] ? 1 : k % 3 == 2 && k < 3 * j->sections[2] ? 2 : 0;
+    return k < j->sections[0] ? 0 : k < j->sections[0] + j->sections[1] ? 1 : 2;
+}
+
+static void gather_angles(void *arg, size_t begin, size_t end) {
+    const streams *j = arg;
+    size_t half = j->r.dim / 2, tokens = j->r.x.batch * j->r.x.rows;
+    for (size_t t = begin; t < end; t++)
+        for (size_t i = 0; i < half; i++) {
+            size_t from = (size_t)j->r.positions[stream_of(j, i) * tokens + t] * half + i;
+            j->room[t * half + i] = j->r.cosines[from];
+            j->room[(tokens + t) * half + i] = j->r.sines[from];
+        }
+}
+
+static ig_status read_streams(ig_call *c, streams *j) {
+    const ig_tensor *x = c->in[0], *positions = c->in[1], *cosines = c->in[2], *sines = c->in[3];
+    size_t n, heads = (size_t)ig_max_i64(ig_attr_int(c->node, "num_heads"), 0),
+              wanted = (size_t)ig_max_i64(ig_attr_int(c->node, "rotary_embedding_dim"), 0);
+    if (cosines->rank != 2 || sines->count != cosines->count || cosines->count == 0)
+        return ig_call_fail(c, "the caches of cosines and sines don't fit each other");
+    size_t half = (size_t)cosines->dims[1];
+    if (x->rank == 3 && heads == 0) heads = (size_t)x->dims[2] / (wanted ? wanted : 2 * half);
+    if (x->rank == 3 && (heads == 0 || (size_t)x->dims[2] % heads))
+        return ig_call_fail(c, "%lld elements can't be split into %zu heads", (long long)x->dims[2], heads);
+    j->r = (rotation){.x = ig_head_operand_of(x, heads), .interleaved = ig_attr_int(c->node, "interleaved"), .each = true};
+    j->r.dim = wanted ? wanted : j->r.x.size;
+    if (j->r.dim > j->r.x.size || j->r.dim / 2 != half)
+        return ig_call_fail(c, "heads of %zu are rotated by %zu, the caches have %zu angles", j->r.x.size, j->r.dim, half);
+    const int64_t *sections = ig_attr_ints(c->node, "mrope_section", &n);
+    int64_t sum = 0;
+    for (size_t i = 0; i < 3 && n == 3; i++) {
+        j->sections[i] = ig_clamp_i64(sections[i], -1, INT32_MAX);
+        if (j->sections[i] < 0) return ig_call_fail(c, "mrope_section must not be negative");
+        sum += j->sections[i];
+    }
+    if (n != 3 || sum != (int64_t)half)
+        return ig_call_fail(c, "mrope_section must have three entries that add up to %zu", half);
+    j->spread = ig_attr_int(c->node, "mrope_layout") == 1;
+    if (positions->count != 3 * j->r.x.batch * j->r.x.rows)
+        return ig_call_fail(c, "%zu positions for %zu tokens", positions->count, j->r.x.batch * j->r.x.rows);
+    j->r.positions = positions->data;
+    for (size_t i = 0; i < positions->count; i++)
+        if (j->r.positions[i] < 0 || j->r.positions[i] >= cosines->dims[0])
+            return ig_call_fail(c, "position %lld is outside of the %lld that the caches have", (long long)j->r.positions[i],
+                                (long long)cosines->dims[0]);
+    return IG_OK;
+}
+
+static ig_status run_streams(ig_call *c) {
+    streams j = {0};
+    const void *pc, *ps;
+    void *y;
+    if (c->in[0]->count == 0) return IG_OK;
+    IG_TRY(read_streams(c, &j));
+    size_t tokens = j.r.x.batch * j.r.x.rows;
+    IG_TRY(ig_real_in(c, c->in[0], IG_F32, &j.r.x.data));
+    IG_TRY(ig_real_in(c, c->in[2], IG_F32, &pc));
+    IG_TRY(ig_real_in(c, c->in[3], IG_F32, &ps));
+    IG_TRY(ig_real_out(c, 0, IG_F32, &y));
+    j.room = ig_call_scratch(c, tokens * j.r.dim * sizeof *j.room);
+    if (!j.room) return ig_oom(c->err);
+    j.r.cosines = pc, j.r.sines = ps, j.r.y = y;
+    ig_parallel(c->threads, tokens, 1 + 4096 / j.r.dim, gather_angles, &j);
+    j.r.positions = NULL; /* a row of angles for each token now */
+    j.r.cosines = j.room, j.r.sines = j.room + tokens * (j.r.dim / 2);
+    ig_parallel(c->threads, tokens, 1 + 4096 / (j.r.x.heads * j.r.x.size + 1), rotate_rows, &j.r);
+    ig_real_done(c, 0, IG_F32, y);
+    return IG_OK;
+}
+
 /* ------------------------------------------------------------------------------------------------------------------- Gemma */
 
 static ig_status infer_gemma(ig_infer *c) {
@@ -127,3 +210,4 @@ const ig_op ig_op_rotary_embedding = {"", "RotaryEmbedding", 23, 0, 0, infer, ru
 const ig_op ig_op_ms_rotary_embedding = {"com.microsoft", "RotaryEmbedding", 1, 0, 0, infer, run, NULL, NULL};
 const ig_op ig_op_ms_gemma_rotary_embedding = {
     "com.microsoft", "GemmaRotaryEmbedding", 1, 0, 0, infer_gemma, run_gemma, NULL, NULL};
+const ig_op ig_op_ms_m_rotary_embedding = {"com.microsoft", "MRotaryEmbedding", 1, 0, 0, infer, run_streams, NULL, NULL};

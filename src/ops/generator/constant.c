@@ -157,3 +157,8 @@ static ig_status run_identity(ig_call *c) { return put(c, c->in[0]); }
 
 const ig_op ig_op_identity = {
     .domain = "", .name = "Identity", .since = 1, .flags = IG_OP_VIEW, .infer = infer_identity, .run = run_identity};
+/* Marks that onnxruntime leaves in models for other devices. */
+const ig_op ig_op_memcpy_from_host = {
+    .domain = "", .name = "MemcpyFromHost", .since = 1, .flags = IG_OP_VIEW, .infer = infer_identity, .run = run_identity};
+const ig_op ig_op_memcpy_to_host = {
+    .domain = "", .name = "MemcpyToHost", .since = 1, .flags = IG_OP_VIEW, .infer = infer_identity, .run = run_identity};

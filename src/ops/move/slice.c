@@ -1,4 +1,4 @@
-/* Slice (1 with attributes, 10 with inputs, 11, 13). */
+/* Slice (1 with attributes, 10 with inputs, 11, 13), and DynamicSlice of the first opset, which had inputs already. */
 #include "ops/args.h"
 #include "ops/loops/cells.h"
 #include "ops/loops/copy.h"
@@ -156,3 +156,4 @@ static ig_status run_slice(ig_call *c) {
 }
 
 const ig_op ig_op_slice = {.name = "Slice", .domain = "", .since = 1, .infer = infer_slice, .run = run_slice};
+const ig_op ig_op_dynamic_slice = {.name = "DynamicSlice", .domain = "", .since = 1, .infer = infer_slice, .run = run_slice};
