@@ -84,3 +84,28 @@ def test_ngram_hash_mapping(dtype):
     for more in ([], [past], [past, offsets], [None, offsets, end], [past, offsets, end], [past, None, end, segments], [None, None, None, segments]):
         for reset in (0, 1):
             one("NGramHashMapping", [ids, multipliers, sizes, *more], attrs | {"reset_on_eos": reset}, domain=MS, outputs=2)
+
+
+@pytest.mark.parametrize("last", [0, 1])
+@pytest.mark.parametrize("activation", ["none", "silu", "swish"])
+def test_causal_conv_with_state(last, activation):
+    rng = np.random.default_rng(0)
+    for taps, dilation, length in ((4, 1, 7), (3, 2, 5), (2, 1, 2), (1, 1, 3)):
+        turn = (lambda a: np.ascontiguousarray(np.moveaxis(a, -1, -2))) if last else lambda a: a
+        x, past = turn(floats(rng, 2, 6, length)), turn(floats(rng, 2, 6, (taps - 1) * dilation))
+        attrs = {"dilation": dilation, "channels_last": last, "activation": activation}
+        for more in ([], [floats(rng, 6)], [None, past], [floats(rng, 6), past]):
+            one("CausalConvWithState", [x, floats(rng, 6, 1, taps), *more], attrs, domain=MS, outputs=2)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_causal_conv_with_states_of_several_positions(length):
+    """onnxruntime has these for CUDA only: slot j is the state after position length - 3 + j, zeros before the first."""
+    rng = np.random.default_rng(0)
+    x, w, past = floats(rng, 2, 6, length), floats(rng, 6, 1, 3), floats(rng, 3, 2, 6, 4)
+    row = np.concatenate([past[-1], x], -1)
+    y = sum(w[:, 0, t, None] * row[..., 2 * t : 2 * t + length] for t in range(3))
+    ends = [length - 2 + j for j in range(3)]
+    states = np.stack([row[..., e : e + 4] if e > 0 else np.zeros((2, 6, 4), np.float32) for e in ends])
+    attrs = {"dilation": 2, "state_window": 3}
+    one("CausalConvWithState", [x, w, None, past], attrs, domain=MS, outputs=2, oracle=lambda *_: [y, states])
