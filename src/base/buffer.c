@@ -1,5 +1,7 @@
 #include "base/buffer.h"
+
 #include "base/error.h"
+#include "base/platform.h"
 
 #include <errno.h>
 
@@ -41,6 +43,13 @@ void ig_buffer_release(ig_buffer *b) {
     if (b->destroy) b->destroy(b);
     ig_release(context, b);
     ig_context_free(context);
+}
+
+void ig_buffer_forget(const ig_buffer *b, const void *data, size_t size) {
+    uintptr_t at = (uintptr_t)data, first = (uintptr_t)b->data;
+    if (b->destroy != destroy_map || b->context->io.map != ig_platform_io().map) return; /* what others map may not come back */
+    if (at < first || at - first > b->size || size > b->size - (at - first)) return;
+    ig_platform_forget(data, size);
 }
 
 ig_status ig_path_check(ig_str path, ig_error *err) {

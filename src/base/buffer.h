@@ -19,6 +19,9 @@ ig_buffer *ig_buffer_create(ig_context *context, size_t size, bool zeroed);
 ig_buffer *ig_buffer_borrow(ig_context *context, const void *data, size_t size);
 ig_buffer *ig_buffer_retain(ig_buffer *buffer);
 void ig_buffer_release(ig_buffer *buffer); /* NULL is allowed */
+/* Says that `size` bytes at `data` won't be read for long: where they are those of a mapped file, their memory is given back.
+ * They may be read as before. */
+void ig_buffer_forget(const ig_buffer *buffer, const void *data, size_t size);
 static inline ig_span ig_buffer_span(const ig_buffer *b) { return (ig_span){b->data, b->size}; }
 
 /* Maps a whole file. `root` NULL: `path` is the user's own choice. Otherwise `path` came from a file: it must be relative and

@@ -6,6 +6,8 @@
 
 /* File input by memory mapping; files named by a model are opened beneath its folder. */
 ig_io ig_platform_io(void);
+/* Lets go of the memory behind a part of a mapping of ig_platform_io: reading it again reads the file again. */
+void ig_platform_forget(const void *data, size_t size);
 /* Bytes of physical memory. */
 uint64_t ig_platform_memory(void);
 

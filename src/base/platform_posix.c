@@ -73,6 +73,14 @@ static void file_close(void *user, void *handle) {
 
 ig_io ig_platform_io(void) { return (ig_io){file_open, file_map, file_unmap, file_close, NULL}; }
 
+void ig_platform_forget(const void *data, size_t size) {
+    long page = sysconf(_SC_PAGESIZE);
+    if (page <= 0) return;
+    uintptr_t first = ig_round_up((uintptr_t)data, (size_t)page),
+              end = ((uintptr_t)data + size) / (uintptr_t)page * (uintptr_t)page;
+    if (first < end) madvise((void *)first, end - first, MADV_DONTNEED); /* only a wish: failure changes nothing */
+}
+
 uint64_t ig_platform_memory(void) {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : (uint64_t)4 << 30;

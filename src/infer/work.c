@@ -47,6 +47,17 @@ static uint64_t conv_with(const work *w, size_t weight) {
 static uint64_t conv(const work *w) { return conv_with(w, 1); }
 static uint64_t qlinear_conv(const work *w) { return conv_with(w, 3); }
 
+/* The same where channels lie in blocks, which may be filled up: every place of the result meets the whole weight of its group.
+ */
+static uint64_t blocked_with(const work *w, size_t weight) {
+    ig_shape y, k;
+    if (!out_shape(w, 0, &y) || !in_shape(w, weight, &k) || y.rank != 5) return 0;
+    return times(times((uint64_t)y.dims[0].value, times((uint64_t)y.dims[2].value, (uint64_t)y.dims[3].value)), product(&k, 0));
+}
+
+static uint64_t blocked_conv(const work *w) { return blocked_with(w, 1); }
+static uint64_t blocked_qlinear_conv(const work *w) { return blocked_with(w, 3); }
+
 /* Every input element goes to the weight's output channels and kernel: W is [C, M/group, k...]. */
 static uint64_t conv_transpose(const work *w) {
     ig_shape x, k;
@@ -155,6 +166,9 @@ static const struct {
     {"com.microsoft", "Attention", packed_attention},
     {"com.microsoft", "MultiHeadAttention", multi_head_attention},
     {"com.microsoft", "GroupQueryAttention", group_query_attention},
+    {"igata", "BlockedConv", blocked_conv},
+    {"igata", "BlockedQLinearConv", blocked_qlinear_conv},
+    {"igata", "FusedMatMul", matmul},
 };
 
 static size_t find(const ig_node *node) {

@@ -70,11 +70,16 @@ static bool match_clip(const ig_node *n, ig_match_activation *m) {
 
 static bool match_single(const ig_value *v, ig_match_activation *m) {
     ig_node *n = ig_match_only_reader(v);
-    if (!n || !n->schema || ig_node_domain(n)[0] || n->in[0] != v || n->n_out != 1) return false;
+    bool gelu = n && (ig_node_is(n, "com.microsoft", "Gelu") || (ig_node_is(n, "com.microsoft", "FastGelu") && n->n_in == 1));
+    if (!n || !n->schema || (!gelu && ig_node_domain(n)[0]) || n->in[0] != v || n->n_out != 1) return false;
     m->nodes[0] = n;
     m->nodes[1] = NULL;
     m->out = n->out[0];
     m->n_params = 0;
+    if (gelu) {
+        m->name = n->op[0] == 'F' ? "FastGelu" : "Gelu";
+        return true;
+    }
     if (ig_node_is(n, "", "Clip")) return match_clip(n, m);
     if (ig_node_is(n, "", "Gelu")) {
         m->name = ig_attr_is(n, "approximate", "tanh") ? "FastGelu" : "Gelu";

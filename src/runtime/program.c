@@ -191,8 +191,12 @@ static ig_status prepare_step(builder *b, ig_step *s, bool *aligned) {
             return status;
         }
     }
-    for (uint32_t i = 0; i < s->n_in; i++)
-        if (in[i] && !taken[i]) aligned[s->in[i]] = true;
+    for (uint32_t i = 0; i < s->n_in; i++) {
+        if (!in[i]) continue;
+        const ig_buffer *file = taken[i] ? ig_model_buffer_of(p->session->model, in[i]->data) : NULL;
+        if (file) ig_buffer_forget(file, in[i]->data, in[i]->bytes);
+        if (!taken[i]) aligned[s->in[i]] = true;
+    }
     for (size_t k = 0; k < s->n_graphs; k++)
         for (size_t c = 0; c < s->graphs[k]->captures.n; c++) aligned[s->graphs[k]->captures.items[c].outer] = true;
     return IG_OK;

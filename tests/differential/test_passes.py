@@ -167,3 +167,39 @@ def test_quantized_products(seed):
         b = g.op("DequantizeLinear", g.rng.integers(-900, 900, 18).astype(np.int32), np.float32(0.03) * scales, np.zeros(18, np.int32), axis=0)
         y = g.op("Gemm", x, w, b, transB=1)
     compare(g, feeds, g.through(y, 0.01, 128), quantum=0.01)
+
+
+def gelu(g, x, form):
+    if form == 0:
+        return g.op("Mul", x, g.op("Mul", np.float32(0.5), g.op("Add", g.op("Erf", g.op("Div", x, np.float32(2**0.5))), np.float32(1))))
+    if form == 1:
+        return g.op("Mul", g.op("Mul", x, g.op("Add", np.float32(1), g.op("Erf", g.op("Mul", x, np.float32(0.5**0.5))))), np.float32(0.5))
+    cube = g.op("Mul", np.float32(0.044715), g.op("Pow", x, np.float32(3)))
+    t = g.op("Tanh", g.op("Mul", np.float32((2 / np.pi) ** 0.5), g.op("Add", x, cube)))
+    return g.op("Mul", g.op("Mul", np.float32(0.5), x), g.op("Add", np.float32(1), t))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_products(seed):
+    g = Graph(seed)
+    n, k = int(g.pick(1, 17, 40)), int(g.pick(8, 33))
+    feeds = {"x": g.draw(2, int(g.pick(1, 5, 20)), k)}
+    y = g.op("MatMul", "x", g.draw(k, n))
+    if seed % 3:
+        y = g.op("Add", *((y, g.draw(n)) if seed % 2 else (g.draw(1, 1, n), y)))
+    what = seed % 6
+    if what < 3:
+        y = gelu(g, y, what)
+    elif what == 3:
+        y = activate(g, y, g.pick("Relu", "silu", "Tanh", "relu6"))
+    elif what == 4:
+        y = g.op("Add", g.op("MatMul", "x", g.draw(k, n)), y)
+    compare(g, feeds, y)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_gemm(seed):
+    g = Graph(seed)
+    feeds = {"x": g.draw(5, 20)}
+    y = g.op("Gemm", "x", g.draw(12, 20), g.draw(12), transB=1, alpha=0.5)
+    compare(g, feeds, activate(g, y, ["Relu", "silu", "relu6", "LeakyRelu", "Sigmoid", "Tanh"][seed]))
