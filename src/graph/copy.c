@@ -7,6 +7,7 @@ typedef struct copier {
     ig_model *model; /* that the copy belongs to */
     bool same_model;
     ig_map values, functions;
+    ig_map bound;        /* inputs of the source that are values of the copy's model */
     const ig_node *call; /* whose attributes replace references, or NULL */
     const ig_attr *defaults;
     bool failed;
@@ -241,6 +242,7 @@ static bool copy_values(copier *c, ig_graph *to, const ig_graph *from, bool rena
     for (const ig_node *n = from->first; ok && n; n = n->next)
         for (uint32_t o = 0; ok && o < n->n_out; o++) ok = copy_defined(c, to, n->out[o], rename);
     for (size_t i = 0; ok && i < from->initializers.n; i++) {
+        if (ig_map_get(&c->bound, IG_KEY(from->initializers.items[i]))) continue;
         ig_value *copy = ig_map_get(&c->values, IG_KEY(from->initializers.items[i]));
         if (copy->graph == to && copy->constant) ok = IG_PUSH(&c->model->arena, &to->initializers, copy); /* no bound input */
     }
@@ -257,18 +259,17 @@ static bool copy_info(copier *c, ig_value_info *to, const ig_value_info *from) {
     return ok && !c->failed && copy_props(c, &to->props, &from->props);
 }
 
-static bool fill_graph(copier *c, ig_graph *to, const ig_graph *from) {
+/* Lists, behind what the graph has: inputs that aren't bound, nodes, outputs, value infos. */
+static bool copy_lists(copier *c, ig_graph *to, const ig_graph *from) {
     ig_arena *arena = &c->model->arena;
-    bool ok = copy_values(c, to, from, false);
-    to->name = copy_name(c, from->name);
-    to->doc = ig_arena_str(arena, from->doc, &ok);
-    to->unknown = copy_span(c, from->unknown);
+    bool ok = true;
     for (size_t i = 0; ok && i < from->inputs.n; i++) {
         ig_value_info info;
+        if (ig_map_get(&c->bound, IG_KEY(from->inputs.items[i].value))) continue;
         ok = copy_info(c, &info, &from->inputs.items[i]) && IG_PUSH(arena, &to->inputs, info);
         if (ok && info.value && info.value->graph == to) {
             info.value->is_input = true;
-            info.value->index = (uint32_t)i;
+            info.value->index = (uint32_t)to->inputs.n - 1;
         }
     }
     for (const ig_node *n = from->first; ok && n; n = n->next) ok = copy_node(c, to, n, NULL);
@@ -278,15 +279,25 @@ static bool fill_graph(copier *c, ig_graph *to, const ig_graph *from) {
         if (!ok) break;
         ig_value *value = info.value;
         info.value = NULL;
-        ok = IG_PUSH(arena, &to->outputs, info) && (!value || ig_graph_set_output(to, i, value));
+        ok = IG_PUSH(arena, &to->outputs, info) && (!value || ig_graph_set_output(to, to->outputs.n - 1, value));
     }
     for (size_t i = 0; ok && i < from->value_infos.n; i++) {
         ig_value_info info;
+        if (ig_map_get(&c->bound, IG_KEY(from->value_infos.items[i].value))) continue;
         ok = copy_info(c, &info, &from->value_infos.items[i]) && IG_PUSH(arena, &to->value_infos, info);
     }
     for (size_t i = 0; ok && i < from->quantization_annotations.n; i++)
         ok = IG_PUSH(arena, &to->quantization_annotations, from->quantization_annotations.items[i]);
-    return ok && !c->failed && copy_props(c, &to->props, &from->props);
+    return ok && !c->failed;
+}
+
+static bool fill_graph(copier *c, ig_graph *to, const ig_graph *from) {
+    ig_arena *arena = &c->model->arena;
+    bool ok = copy_values(c, to, from, false);
+    to->name = copy_name(c, from->name);
+    to->doc = ig_arena_str(arena, from->doc, &ok);
+    to->unknown = copy_span(c, from->unknown);
+    return ok && copy_lists(c, to, from) && copy_props(c, &to->props, &from->props);
 }
 
 static bool copy_opsets(copier *c, ig_opsets *to, const ig_opsets *from) {
@@ -325,6 +336,18 @@ static bool copy_function(copier *c, ig_function *to, const ig_function *from) {
            copy_props(c, &to->props, &from->props);
 }
 
+static bool copy_functions(copier *c, ig_model *to, const ig_model *from) {
+    bool ok = true;
+    size_t first = to->functions.n;
+    for (size_t i = 0; ok && i < from->functions.n; i++) { /* all exist before any body calls one */
+        ig_function *f = IG_NEW(&to->arena, ig_function);
+        ok = f && IG_PUSH(&to->arena, &to->functions, f) && ig_map_set(&c->functions, IG_KEY(from->functions.items[i]), f);
+    }
+    for (size_t i = 0; ok && i < from->functions.n; i++)
+        ok = copy_function(c, to->functions.items[first + i], from->functions.items[i]);
+    return ok;
+}
+
 static bool copy_training(copier *c, const ig_training *from) {
     ig_training t = {.unknown = copy_span(c, from->unknown)};
     if (from->initialization && !(t.initialization = copy_subgraph(c, from->initialization, NULL, NULL))) return false;
@@ -358,12 +381,7 @@ static bool copy_model(copier *c, ig_model *to, const ig_model *from) {
         ok = ig_model_find(to, f->severity, f->rule, f->where, f->hint, "%s", f->message);
     }
     ok = ok && copy_props(c, &to->props, &from->props) && copy_opsets(c, &to->opsets, &from->opsets);
-    for (size_t i = 0; ok && i < from->functions.n; i++) { /* all exist before any body calls one */
-        ig_function *f = IG_NEW(arena, ig_function);
-        ok = f && IG_PUSH(arena, &to->functions, f) && ig_map_set(&c->functions, IG_KEY(from->functions.items[i]), f);
-    }
-    for (size_t i = 0; ok && i < from->functions.n; i++)
-        ok = copy_function(c, to->functions.items[i], from->functions.items[i]);
+    ok = ok && copy_functions(c, to, from);
     ok = ok && fill_graph(c, to->graph, from->graph);
     for (size_t i = 0; ok && i < from->trainings.n; i++) ok = copy_training(c, &from->trainings.items[i]);
     return ok && !c->failed;
@@ -376,6 +394,7 @@ ig_status ig_model_clone(ig_model **out, const ig_model *model, ig_error *err) {
     copier c = {.model = *out};
     ig_map_init(&c.values, &scratch);
     ig_map_init(&c.functions, &scratch);
+    ig_map_init(&c.bound, &scratch);
     bool ok = copy_model(&c, *out, model);
     ig_arena_free(&scratch);
     if (ok) return IG_OK;
@@ -384,12 +403,32 @@ ig_status ig_model_clone(ig_model **out, const ig_model *model, ig_error *err) {
     return ig_oom(err);
 }
 
+ig_status ig_model_append(ig_model *to, const ig_model *from, ig_value *const *in, ig_error *err) {
+    ig_arena scratch;
+    ig_arena_init(&scratch, to->context);
+    copier c = {.model = to};
+    ig_map_init(&c.values, &scratch);
+    ig_map_init(&c.functions, &scratch);
+    ig_map_init(&c.bound, &scratch);
+    const ig_graph *g = from->graph;
+    bool ok = true;
+    for (size_t i = 0; ok && i < g->inputs.n; i++) {
+        const ig_value *v = g->inputs.items[i].value;
+        if (v && in[i]) ok = ig_map_set(&c.values, IG_KEY(v), in[i]) && ig_map_set(&c.bound, IG_KEY(v), in[i]);
+    }
+    for (size_t i = 0; ok && i < from->buffers.n; i++) ok = ig_model_keep(to, ig_buffer_retain(from->buffers.items[i]));
+    ok = ok && copy_functions(&c, to, from) && copy_values(&c, to->graph, g, false) && copy_lists(&c, to->graph, g);
+    ig_arena_free(&scratch);
+    return ok ? IG_OK : ig_oom(err);
+}
+
 ig_status ig_graph_splice(ig_graph *g, ig_node *before, const ig_graph *body, ig_value *const *in, ig_value **out,
                           const ig_node *call, const ig_attr *defaults, ig_error *err) {
     ig_arena scratch;
     ig_arena_init(&scratch, g->model->context);
     copier c = {.model = g->model, .same_model = true, .call = call, .defaults = defaults};
     ig_map_init(&c.values, &scratch);
+    ig_map_init(&c.bound, &scratch);
     bool ok = true;
     for (size_t i = 0; ok && i < body->inputs.n; i++)
         if (in[i] && body->inputs.items[i].value) ok = ig_map_set(&c.values, IG_KEY(body->inputs.items[i].value), in[i]);

@@ -198,6 +198,40 @@ void ig_graph_drop_last_output(ig_graph *g) {
     drop_use(g->outputs.items[g->outputs.n].value, NULL, g, (uint32_t)g->outputs.n);
 }
 
+void ig_graph_clear_outputs(ig_graph *g) {
+    for (size_t i = 0; i < g->outputs.n; i++) drop_use(g->outputs.items[i].value, NULL, g, (uint32_t)i);
+    g->outputs.n = 0;
+}
+
+void ig_graph_remove_input(ig_value *v) {
+    ig_graph *g = v->graph;
+    size_t kept = 0;
+    if (!v->is_input) return;
+    for (size_t i = 0; i < g->inputs.n; i++) {
+        if (g->inputs.items[i].value == v) continue;
+        if (g->inputs.items[i].value) g->inputs.items[i].value->index = (uint32_t)kept;
+        g->inputs.items[kept++] = g->inputs.items[i];
+    }
+    g->inputs.n = kept;
+    v->is_input = false;
+}
+
+static void rename_infos(ig_value_info *infos, size_t n, const ig_value *v, ig_name name) {
+    for (size_t i = 0; i < n; i++)
+        if (infos[i].value == v) infos[i].name = name;
+}
+
+bool ig_value_rename(ig_value *v, ig_name name) {
+    ig_graph *g = v->graph;
+    if (!ig_map_set(&g->values, IG_KEY(name), v)) return false;
+    if (v->name != name && ig_map_get(&g->values, IG_KEY(v->name)) == v) ig_map_remove(&g->values, IG_KEY(v->name));
+    rename_infos(g->inputs.items, g->inputs.n, v, name);
+    rename_infos(g->outputs.items, g->outputs.n, v, name);
+    rename_infos(g->value_infos.items, g->value_infos.n, v, name);
+    v->name = name;
+    return true;
+}
+
 ig_value *ig_graph_add_initializer(ig_graph *g, ig_const *c) {
     ig_shape shape = {.rank = c->rank};
     for (int i = 0; i < c->rank; i++) shape.dims[i] = ig_dim_of(c->dims[i]);

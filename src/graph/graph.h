@@ -326,6 +326,12 @@ bool ig_graph_add_output(ig_graph *graph, ig_value *value);
 bool ig_graph_set_output(ig_graph *graph, size_t index, ig_value *value);
 /* Takes the last output off the graph's list. */
 void ig_graph_drop_last_output(ig_graph *graph);
+/* Takes all outputs off; the values stay. */
+void ig_graph_clear_outputs(ig_graph *graph);
+/* A graph input stops being one; the value stays. */
+void ig_graph_remove_input(ig_value *value);
+/* Gives a value another name, which no other value of its graph has, wherever the graph's lists have it. */
+bool ig_value_rename(ig_value *value, ig_name name);
 /* An initializer holding the constant, named by it. */
 ig_value *ig_graph_add_initializer(ig_graph *graph, ig_const *constant);
 
@@ -352,6 +358,9 @@ ig_status ig_model_clone(ig_model **out, const ig_model *model, ig_error *err);
  * the default from `defaults`, else vanish. For inlining functions and branches. */
 ig_status ig_graph_splice(ig_graph *graph, ig_node *before, const ig_graph *body, ig_value *const *in, ig_value **out,
                           const ig_node *call, const ig_attr *defaults, ig_error *err);
+/* Adds what another model has to `to`: its functions, and inputs, outputs, weights, nodes of its main graph. Its input i is
+ * `in[i]`, a value of `to`, where that isn't NULL. Names have to differ from those there; files and constants are shared. */
+ig_status ig_model_append(ig_model *to, const ig_model *from, ig_value *const *in, ig_error *err);
 /* For tests and after every pass in debug builds: uses, producers, names, order and lists agree. IG_E_INTERNAL says what not.
  */
 ig_status ig_model_validate(const ig_model *model, ig_error *err);

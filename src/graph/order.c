@@ -106,5 +106,11 @@ size_t ig_graph_remove_dead(ig_graph *g) {
             ig_map_remove(&g->values, IG_KEY(v->name));
     }
     g->initializers.n = kept;
+    kept = 0;
+    for (size_t i = 0; i < g->value_infos.n; i++) {
+        const ig_value *v = g->value_infos.items[i].value;
+        if (!v || ig_map_get(&g->values, IG_KEY(v->name)) == v) g->value_infos.items[kept++] = g->value_infos.items[i];
+    }
+    g->value_infos.n = kept;
     return removed;
 }
