@@ -320,6 +320,76 @@ static ig_status convert(converter *c, const ig_convert_options *o) {
     return choose_ir_version(c, o);
 }
 
+/* ---- nodes that came with versions of their own ---- */
+
+/* Nodes carry their version as a mark; those made on the way have none yet. */
+static ig_status mark_nodes(ig_graph *g, void *user) {
+    int64_t version = *(const int64_t *)user;
+    for (ig_node *n = g->first; n; n = n->next)
+        if (!n->mark) n->mark = (uint32_t)(n->pinned && n->schema && !*ig_node_domain(n) ? n->schema->since : version);
+    return IG_OK;
+}
+
+static ig_status clear_marks(ig_graph *g, void *user) {
+    IG_UNUSED(user);
+    for (ig_node *n = g->first; n; n = n->next) n->mark = 0;
+    return IG_OK;
+}
+
+static ig_status unpin_nodes(ig_graph *g, void *user) {
+    converter *c = user;
+    int64_t target = ig_graph_opset(g, NULL);
+    for (ig_node *n = g->first, *next; n; n = next) {
+        next = n->next;
+        if (!n->pinned) continue;
+        while (n->graph && n->mark != target) {
+            int64_t to = n->mark < target ? n->mark + 1 : n->mark - 1;
+            ig_node *before = n->previous;
+            c->built = false;
+            IG_TRY(adapt_node(c, n, n->mark, to));
+            n->mark = (uint32_t)to;
+            for (ig_node *made = before ? before->next : g->first; made && made != next; made = made->next) {
+                if (made == n || made->mark) continue;
+                made->mark = (uint32_t)to;
+                made->pinned = true;
+            }
+            if (c->built) next = before ? before->next : g->first; /* what was made has to go on as well */
+            if (next == n) break;
+        }
+        if (n->mark == target) n->pinned = false;
+    }
+    return IG_OK;
+}
+
+ig_status ig_convert_pinned(ig_model *model, ig_error *err) {
+    converter c = {.model = model, .err = err};
+    ig_convert_options o = {0};
+    int64_t version = ig_graph_opset(model->graph, NULL);
+    if (!version) return IG_OK;
+    ig_arena_init(&c.scratch, model->context);
+    ig_map_init(&c.refused, &c.scratch);
+    ig_status status = ig_graph_each(model->graph, clear_marks, NULL);
+    if (status == IG_OK) status = ig_graph_each(model->graph, mark_nodes, &version);
+    if (status == IG_OK) status = ig_graph_each(model->graph, unpin_nodes, &c);
+    if (status == IG_OK) status = report(&c, &o);
+    ig_arena_free(&c.scratch);
+    return status;
+}
+
+ig_status ig_convert_functions(ig_model *model, ig_error *err) {
+    if (!model->functions.n) return IG_OK;
+    converter c = {.model = model, .err = err};
+    ig_convert_options o = {.opset = ig_graph_opset(model->graph, NULL),
+                            .ml_opset = ig_graph_opset(model->graph, "ai.onnx.ml")};
+    ig_arena_init(&c.scratch, model->context);
+    ig_map_init(&c.refused, &c.scratch);
+    ig_status status = o.opset ? convert_domain(&c, "", o.opset) : IG_OK;
+    if (status == IG_OK && o.ml_opset) status = convert_domain(&c, "ai.onnx.ml", o.ml_opset);
+    if (status == IG_OK) status = report(&c, &o);
+    ig_arena_free(&c.scratch);
+    return status;
+}
+
 ig_status ig_model_convert(ig_model **out, ig_model *model, const ig_convert_options *options, ig_error *err) {
     ig_convert_options o = {0};
     *out = NULL;

@@ -51,6 +51,11 @@ struct ig_change {
 extern const ig_change ig_changes[];
 extern const size_t ig_change_count;
 
+/* Brings the functions of a model to the opsets that the model itself imports. */
+ig_status ig_convert_functions(ig_model *model, ig_error *err);
+/* Brings nodes of ai.onnx that are pinned to versions of their own to that of the model, so that it can be written. */
+ig_status ig_convert_pinned(ig_model *model, ig_error *err);
+
 /* ---- tools.c: what adapters are made of */
 
 /* Remembers why the node can't be converted; returns IG_E_UNSUPPORTED. */

@@ -140,19 +140,6 @@ static void erase_node(ig_node *n) {
     n->graph = NULL;
 }
 
-static void remove_input(ig_value *v) {
-    ig_graph *g = v->graph;
-    size_t kept = 0;
-    if (!v->is_input) return;
-    for (size_t i = 0; i < g->inputs.n; i++) {
-        if (g->inputs.items[i].value == v) continue;
-        if (g->inputs.items[i].value) g->inputs.items[i].value->index = (uint32_t)kept;
-        g->inputs.items[kept++] = g->inputs.items[i];
-    }
-    g->inputs.n = kept;
-    v->is_input = false;
-}
-
 /* Takes out what only the dropped value needed. Chains of constants are short. */
 static void drop_unused(ig_adapt *a, ig_value *v, int depth) {
     if (!v || v->uses || (v->is_input && !v->constant) || depth == MOST_STEPS) return;
@@ -167,7 +154,7 @@ static void drop_unused(ig_adapt *a, ig_value *v, int depth) {
         for (uint32_t o = 0; o < n->n_out; o++)
             if (n->out[o]) ig_value_remove(n->out[o]);
     } else if (v->constant) {
-        remove_input(v);
+        ig_graph_remove_input(v);
         ig_value_remove(v);
     }
 }

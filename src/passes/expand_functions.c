@@ -10,11 +10,14 @@
 
 typedef struct expander {
     ig_pass_env *env;
-    bool all;  /* also operators that have kernels */
-    bool look; /* only count */
+    bool all;                                    /* also operators that have kernels */
+    bool look;                                   /* only count */
+    bool (*asked)(const ig_node *n, void *user); /* NULL: all */
+    void *user;
 } expander;
 
 static const ig_expansion *wanted(const expander *w, const ig_node *n) {
+    if (w->asked && !w->asked(n, w->user)) return NULL;
     const ig_op *op = w->all ? NULL : ig_op_of(n);
     return op && op->run ? NULL : ig_expansion_of(n);
 }
@@ -39,9 +42,10 @@ static ig_status expand_graph(ig_graph *g, void *user) {
     return IG_OK;
 }
 
-static ig_status expand(ig_model *model, bool all, ig_pass_env *env) {
+static ig_status expand(ig_model *model, expander w, ig_pass_env *env) {
     ig_pass_env count = {.err = env->err};
-    expander w = {.env = &count, .all = all, .look = true};
+    w.env = &count;
+    w.look = true;
     IG_TRY(ig_graph_each(model->graph, expand_graph, &w));
     if (count.changes == 0) return IG_OK;
     IG_TRY(ig_model_infer(model, NULL, env->err));
@@ -50,6 +54,10 @@ static ig_status expand(ig_model *model, bool all, ig_pass_env *env) {
     return ig_graph_each(model->graph, expand_graph, &w);
 }
 
-ig_status ig_pass_expand_functions(ig_model *model, ig_pass_env *env) { return expand(model, false, env); }
+ig_status ig_pass_expand_functions(ig_model *model, ig_pass_env *env) { return expand(model, (expander){.all = false}, env); }
 
-ig_status ig_expand_all(ig_model *model, ig_pass_env *env) { return expand(model, true, env); }
+ig_status ig_expand_all(ig_model *model, ig_pass_env *env) { return expand(model, (expander){.all = true}, env); }
+
+ig_status ig_expand_some(ig_model *model, bool (*wanted)(const ig_node *n, void *user), void *user, ig_pass_env *env) {
+    return expand(model, (expander){.all = true, .asked = wanted, .user = user}, env);
+}

@@ -8,8 +8,14 @@
 typedef struct inliner {
     ig_model *model;
     ig_pass_env *env;
+    bool (*wanted)(const ig_function *f, void *user); /* NULL: all */
+    void *user;
     ig_map sizes; /* function -> nodes of its full expansion + 1 */
 } inliner;
+
+static bool is_wanted(const inliner *w, const ig_node *n) {
+    return n->function && (!w->wanted || w->wanted(n->function, w->user));
+}
 
 /* The functions that are being expanded, innermost first. */
 typedef struct chain {
@@ -50,7 +56,7 @@ static ig_status count_graph(inliner *w, const ig_graph *g, const chain *caller,
     uint64_t limit = w->model->context->limits.nodes;
     for (const ig_node *n = g->first; n; n = n->next) {
         *nodes += 1;
-        if (n->function) IG_TRY(count_function(w, n->function, caller, nodes));
+        if (is_wanted(w, n)) IG_TRY(count_function(w, n->function, caller, nodes));
         for (const ig_attr *a = n->attrs; a; a = a->next)
             if (a->kind == IG_ATTR_GRAPH && a->g) IG_TRY(count_graph(w, a->g, caller, nodes));
         if (*nodes <= limit) continue;
@@ -94,7 +100,7 @@ static ig_status inline_call(inliner *w, ig_node *call, const chain *caller) {
         next = n->next;
         for (ig_attr *a = n->attrs; a; a = a->next)
             if (a->kind == IG_ATTR_GRAPH && a->g) IG_TRY(inline_graph(w, a->g, &here));
-        if (n->function) IG_TRY(inline_call(w, n, &here));
+        if (is_wanted(w, n)) IG_TRY(inline_call(w, n, &here));
     }
     ig_node_erase(call);
     w->env->changes++;
@@ -106,19 +112,35 @@ static ig_status inline_graph(inliner *w, ig_graph *g, const chain *caller) {
         next = n->next;
         for (ig_attr *a = n->attrs; a; a = a->next)
             if (a->kind == IG_ATTR_GRAPH && a->g) IG_TRY(inline_graph(w, a->g, caller));
-        if (n->function) IG_TRY(inline_call(w, n, caller));
+        if (is_wanted(w, n)) IG_TRY(inline_call(w, n, caller));
     }
     return IG_OK;
 }
 
-ig_status ig_pass_inline_functions(ig_model *model, ig_pass_env *env) {
+/* The bodies of functions that stay are as much a place for calls as the main graph. */
+static ig_status inline_places(inliner *w, uint64_t *nodes) {
+    IG_TRY(count_graph(w, w->model->graph, NULL, nodes));
+    IG_TRY(inline_graph(w, w->model->graph, NULL));
+    for (size_t i = 0; i < w->model->functions.n && w->wanted; i++) {
+        ig_function *f = w->model->functions.items[i];
+        chain here = {f, NULL, 1};
+        if (w->wanted(f, w->user)) continue;
+        IG_TRY(count_graph(w, f->body, &here, nodes));
+        IG_TRY(inline_graph(w, f->body, &here));
+    }
+    return IG_OK;
+}
+
+ig_status ig_inline_some(ig_model *model, bool (*wanted)(const ig_function *f, void *user), void *user, ig_pass_env *env) {
     if (model->functions.n == 0) return IG_OK;
-    inliner w = {model, env, {0}};
+    inliner w = {model, env, wanted, user, {0}};
     ig_arena scratch;
     ig_arena_init(&scratch, model->context);
     ig_map_init(&w.sizes, &scratch);
     uint64_t nodes = 0;
-    ig_status status = count_graph(&w, model->graph, NULL, &nodes);
+    ig_status status = inline_places(&w, &nodes);
     ig_arena_free(&scratch);
-    return status == IG_OK ? inline_graph(&w, model->graph, NULL) : status;
+    return status;
 }
+
+ig_status ig_pass_inline_functions(ig_model *model, ig_pass_env *env) { return ig_inline_some(model, NULL, NULL, env); }

@@ -24,6 +24,10 @@ ig_status ig_pass_run(const ig_pass *pass, ig_model *model, size_t *changes, ig_
 
 /* tidy.c: to be done after lowering when the model is to be written. */
 ig_status ig_model_tidy(ig_model *model, ig_error *err);
+/* inline_functions.c: only calls of functions that `wanted` says yes to, also in the bodies of those that stay. */
+ig_status ig_inline_some(ig_model *model, bool (*wanted)(const ig_function *f, void *user), void *user, ig_pass_env *env);
+/* expand_functions.c: only operators that `wanted` says yes to; NULL: all. */
+ig_status ig_expand_some(ig_model *model, bool (*wanted)(const ig_node *n, void *user), void *user, ig_pass_env *env);
 /* expand_functions.c: replaces all operators that have a function body, also those with a kernel. For tests and exports. */
 ig_status ig_expand_all(ig_model *model, ig_pass_env *env);
 
