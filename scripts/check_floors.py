@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 FLOORS = [  # bottom to top; folders on one line stand side by side
-    ["base"], ["codec"], ["graph"], ["ops", "kernels"], ["infer", "check"], ["formats", "tensorio"], ["autodiff", "convert", "passes", "quantize"],
+    ["base"], ["codec"], ["graph"], ["ops", "kernels"], ["infer", "check"], ["formats", "tensorio"], ["autodiff", "convert", "passes", "quantize"], ["surgery"],
     ["runtime"], ["llm"], ["judge"], ["cli", "server", "bindings"]]
 LEVEL = {name: i for i, floor in enumerate(FLOORS) for name in floor}
 

@@ -337,6 +337,97 @@ typedef struct ig_convert_options {
  * shared. */
 IG_API ig_status ig_model_convert(ig_model **converted, ig_model *model, const ig_convert_options *options, ig_error *err);
 
+/* ------------------------------------------------------------------------------------------------------------- surgery */
+
+/* Changing models. Values are those of the main graph, by name. What is made anew (and has to be freed) shares weights with the
+ * model it comes from, which stays as it was. What changes a model in place checks first: after an error it is as it was,
+ * unless memory ran out. Sessions made before don't change. */
+
+/* The part of a model between values: its inputs are `inputs` (n_inputs 0: those of the model's inputs that it needs), its
+ * outputs `outputs` (n_outputs 0: the model's). Everything else goes: nodes, weights, functions. IG_E_ARGUMENT names values that
+ * don't exist, and values that the outputs depend on besides the inputs. */
+IG_API ig_status ig_model_extract(ig_model **part, ig_model *model, const char *const *inputs, size_t n_inputs,
+                                  const char *const *outputs, size_t n_outputs, ig_error *err);
+/* Makes values outputs too, behind those that there are; n 0: all results of nodes. */
+IG_API ig_status ig_model_add_outputs(ig_model *model, const char *const *names, size_t n, ig_error *err);
+
+typedef struct ig_merge_options {
+    size_t struct_size;
+    const struct ig_pair *map; /* key: an output of the first model, value: an input of the second that it becomes */
+    size_t n_map;
+    const char *prefix1, *prefix2; /* of all names of values, nodes and functions of the models [none] */
+    const char *const *inputs;     /* of the merged model [all inputs but those in the map] */
+    size_t n_inputs;
+    const char *const *outputs; /* [all outputs but those in the map] */
+    size_t n_outputs;
+} ig_merge_options;
+
+/* One model of two: outputs of the first feed inputs of the second. Names in the options are those before prefixes are put in
+ * front; inputs and outputs may have theirs. IG_E_ARGUMENT: names that don't exist, IR versions, opsets or metadata that
+ * contradict each other, names that both have. IG_E_INPUT: types that don't fit. */
+IG_API ig_status ig_model_merge(ig_model **merged, ig_model *first, ig_model *second, const ig_merge_options *options,
+                                ig_error *err);
+
+typedef struct ig_inline_options {
+    size_t struct_size;
+    const char *const *functions; /* "domain.name": only calls of these [all functions of the model] */
+    size_t n_functions;
+    bool exclude;   /* all but these */
+    bool operators; /* also operators of the standard that are defined by a function: these or all but these, too */
+} ig_inline_options;
+
+/* A model in which bodies stand in place of calls of functions; functions that nothing calls any more are gone. Bodies for
+ * another opset than the model's are converted to it. */
+IG_API ig_status ig_model_inline(ig_model **inlined, ig_model *model, const ig_inline_options *options, ig_error *err);
+
+typedef enum ig_name_of { IG_NAME_OF_VALUE, IG_NAME_OF_NODE, IG_NAME_OF_DIM, IG_NAME_OF_COUNT } ig_name_of;
+/* Gives a value, a node or a named dim another name, also in subgraphs. IG_E_ARGUMENT: there is none of this name, or one of the
+ * other. */
+IG_API ig_status ig_model_rename(ig_model *model, ig_name_of what, const char *from, const char *to, ig_error *err);
+/* Puts text in front of the names of all values, nodes and functions. */
+IG_API ig_status ig_model_add_prefix(ig_model *model, const char *prefix, ig_error *err);
+
+typedef enum ig_model_text {
+    IG_TEXT_DOC,
+    IG_TEXT_PRODUCER,
+    IG_TEXT_PRODUCER_VERSION,
+    IG_TEXT_DOMAIN,
+    IG_TEXT_GRAPH_NAME,
+    IG_TEXT_GRAPH_DOC,
+    IG_TEXT_COUNT
+} ig_model_text;
+IG_API ig_status ig_model_set_text(ig_model *model, ig_model_text which, const char *text, ig_error *err);
+IG_API ig_status ig_model_set_version(ig_model *model, int64_t version, ig_error *err); /* of the model itself */
+/* An entry of the model's metadata; value NULL takes it out. */
+IG_API ig_status ig_model_set_metadata(ig_model *model, const char *key, const char *value, ig_error *err);
+
+/* One change of shape: of the input `name` to the dims in `shape` ("1,3,224,224"; a word is a named dim, ? is unknown), or with
+ * `name` NULL of dim 0 of all inputs (`shape` has one dim: the batch), or with `dim` of the dim of that name in all inputs. */
+typedef struct ig_reshape {
+    const char *name, *dim, *shape;
+} ig_reshape;
+/* A model whose inputs have other shapes, and all other values those that follow. IG_E_INPUT names the first place that
+ * contradicts the new shapes, such as a Reshape with a batch of its own. */
+IG_API ig_status ig_model_reshape(ig_model **reshaped, ig_model *model, const ig_reshape *changes, size_t n, ig_error *err);
+
+/* What changed between two models. Members that don't apply are NULL, 0 or false; texts live as long as the list. */
+typedef struct ig_difference_item {
+    const char *what;           /* "opset", "input", "weight", "node", "function", … */
+    const char *how;            /* "added", "removed", "changed", "renamed" */
+    const char *where;          /* name or place */
+    const char *before, *after; /* text */
+    bool numbers;               /* the next are known: of weights of one shape */
+    uint64_t count, changed;    /* elements in all, and those that differ */
+    double max_abs, norm, relative; /* of the difference: largest, root of the sum of squares, and that by the norm before */
+} ig_difference_item;
+typedef struct ig_differences ig_differences;
+IG_API ig_status ig_model_diff(ig_differences **differences, ig_model *before, ig_model *after, ig_error *err);
+IG_API size_t ig_differences_count(const ig_differences *differences);
+IG_API ig_difference_item ig_differences_at(const ig_differences *differences, size_t i);
+IG_API void ig_differences_free(ig_differences *differences);
+
+/* ----------------------------------------------------------------------------------------------------- text, formats */
+
 typedef struct ig_print_options {
     size_t struct_size;
     bool short_constants; /* constants of more than 8 elements are shown as "...", which can't be read back */

@@ -136,6 +136,47 @@ struct json_t *cli_json_number(double value); /* null for NaN and infinities */
 /* Prints in ASCII, so that nothing in a file can reach a terminal, and frees. */
 void cli_json_print(struct json_t *value);
 
+/* ------------------------------------------------------------------------------------------------------ edited models */
+
+/* Options of the commands that change a model and write it. */
+typedef struct cli_edit {
+    const char *from, *weights, *to;
+    bool external, inline_external, force;
+} cli_edit;
+
+/* Their lines for the table of a command whose options struct `type` has a cli_edit as `edit`. */
+#define CLI_EDIT_OPTIONS(type)                                                                                                 \
+    CLI_OPTION(type, edit.external, "external", 0, CLI_FLAG, NULL, "put weights into a side file beside the model"),           \
+        CLI_OPTION(type, edit.inline_external, "inline-external", 0, CLI_FLAG, NULL, "put all weights into the model file"),   \
+        CLI_OPTION(type, edit.force, "force", 'f', CLI_FLAG, NULL, "overwrite a file that exists"),                            \
+        CLI_OPTION(type, edit.to, "to", 0, CLI_TEXT, "FORMAT", "format to write (default: by the name)"),                      \
+        CLI_OPTION(type, edit.weights, "weights", 0, CLI_TEXT, "FILE", "weights file of a format that keeps them apart"),      \
+        CLI_OPTION(type, edit.from, "from", 0, CLI_TEXT, "FORMAT", "format of the model (default: by its content)")
+
+/* Prints what fails; returns an exit code. */
+int cli_edit_open(ig_model **model, const char *path, const cli_edit *edit);
+/* Writes the model and tells programs (--json) that it is written. */
+int cli_edit_save(ig_model *model, const cli_call *call, const char *path, const cli_edit *edit);
+/* Opens operand 0, makes another model of it, writes that as operand 1. `make` may hand back the same model. */
+int cli_edit_make(const cli_call *call, const cli_edit *edit,
+                  ig_status (*make)(ig_model **made, ig_model *model, const cli_call *call, ig_error *err));
+/* "17" or "ai.onnx.ml=3", again and again. Returns an exit code. */
+int cli_parse_opsets(const char *command, const cli_list *list, ig_convert_options *out);
+/* The words of a list of comma-separated words, to be freed. */
+typedef struct cli_words {
+    char **items;
+    size_t n;
+} cli_words;
+cli_words cli_split(const cli_list *list);
+void cli_words_free(cli_words *words);
+/* "a=b" as pairs of a and b, cut at the first '='; CLI_USAGE when one has none. To be freed, also then. */
+typedef struct cli_pairs {
+    ig_pair *items;
+    size_t n;
+} cli_pairs;
+int cli_split_pairs(cli_pairs *pairs, const char *command, const char *option, const cli_list *list);
+void cli_pairs_free(cli_pairs *pairs);
+
 /* -------------------------------------------------------------------------------------------------------- model inputs */
 
 /* The option of commands that meet operators: a cli_list. */

@@ -12,22 +12,6 @@ typedef struct options {
     bool external, inline_external, force, verify;
 } options;
 
-/* "17" or "ai.onnx.ml=3" */
-static int parse_opsets(const cli_list *list, ig_convert_options *out) {
-    for (size_t i = 0; i < list->n; i++) {
-        const char *text = list->items[i], *equals = strrchr(text, '='), *number = equals ? equals + 1 : text;
-        size_t n = equals ? (size_t)(equals - text) : 0;
-        char *end;
-        long long version = strtoll(number, &end, 10);
-        bool ml = n == 10 && strncmp(text, "ai.onnx.ml", n) == 0;
-        if (end == number || *end || version < 1) return cli_usage("convert", "--opset wants N or DOMAIN=N, not '%s'", text);
-        if (n && !ml && !(n == 7 && strncmp(text, "ai.onnx", n) == 0))
-            return cli_usage("convert", "only ai.onnx and ai.onnx.ml have opsets that are known, not '%.*s'", (int)n, text);
-        *(ml ? &out->ml_opset : &out->opset) = version;
-    }
-    return CLI_DONE;
-}
-
 /* True when the output is of the format that the model was read from: then its operators stay as they are. */
 static bool same_format(ig_model *model, const char *path, const char *to) {
     const ig_info *info;
@@ -106,7 +90,7 @@ static int convert(ig_model *model, const cli_call *call) {
     ig_convert_options how = {IG_OPTIONS(ig_convert_options), .ir_version = o->ir_version};
     const ig_save_options save = {IG_OPTIONS(ig_save_options), .format = o->to, .overwrite = o->force, .external = o->external,
                                   .inline_external = o->inline_external};
-    int code = parse_opsets(&o->opsets, &how);
+    int code = cli_parse_opsets("convert", &o->opsets, &how);
     if (code != CLI_DONE) return code;
     bool as_it_is = !o->opsets.n && !o->ir_version && same_format(model, out, o->to);
     if (!as_it_is && ig_model_convert(&converted, model, &how, &err)) return cli_fail(call->operands[0], &err);
