@@ -344,8 +344,8 @@ IG_API ig_status ig_model_convert(ig_model **converted, ig_model *model, const i
  * unless memory ran out. Sessions made before don't change. */
 
 /* The part of a model between values: its inputs are `inputs` (n_inputs 0: those of the model's inputs that it needs), its
- * outputs `outputs` (n_outputs 0: the model's). Everything else goes: nodes, weights, functions. IG_E_ARGUMENT names values that
- * don't exist, and values that the outputs depend on besides the inputs. */
+ * outputs `outputs` (n_outputs 0: the model's). Everything else goes: nodes, weights, functions. IG_E_ARGUMENT names values
+ * that don't exist, and values that the outputs depend on besides the inputs. */
 IG_API ig_status ig_model_extract(ig_model **part, ig_model *model, const char *const *inputs, size_t n_inputs,
                                   const char *const *outputs, size_t n_outputs, ig_error *err);
 /* Makes values outputs too, behind those that there are; n 0: all results of nodes. */
@@ -381,8 +381,8 @@ typedef struct ig_inline_options {
 IG_API ig_status ig_model_inline(ig_model **inlined, ig_model *model, const ig_inline_options *options, ig_error *err);
 
 typedef enum ig_name_of { IG_NAME_OF_VALUE, IG_NAME_OF_NODE, IG_NAME_OF_DIM, IG_NAME_OF_COUNT } ig_name_of;
-/* Gives a value, a node or a named dim another name, also in subgraphs. IG_E_ARGUMENT: there is none of this name, or one of the
- * other. */
+/* Gives a value, a node or a named dim another name, also in subgraphs. IG_E_ARGUMENT: there is none of this name, or one of
+ * the other. */
 IG_API ig_status ig_model_rename(ig_model *model, ig_name_of what, const char *from, const char *to, ig_error *err);
 /* Puts text in front of the names of all values, nodes and functions. */
 IG_API ig_status ig_model_add_prefix(ig_model *model, const char *prefix, ig_error *err);
@@ -412,12 +412,12 @@ IG_API ig_status ig_model_reshape(ig_model **reshaped, ig_model *model, const ig
 
 /* What changed between two models. Members that don't apply are NULL, 0 or false; texts live as long as the list. */
 typedef struct ig_difference_item {
-    const char *what;           /* "opset", "input", "weight", "node", "function", … */
-    const char *how;            /* "added", "removed", "changed", "renamed" */
-    const char *where;          /* name or place */
-    const char *before, *after; /* text */
-    bool numbers;               /* the next are known: of weights of one shape */
-    uint64_t count, changed;    /* elements in all, and those that differ */
+    const char *what;               /* "opset", "input", "weight", "node", "function", … */
+    const char *how;                /* "added", "removed", "changed", "renamed" */
+    const char *where;              /* name or place */
+    const char *before, *after;     /* text */
+    bool numbers;                   /* the next are known: of weights of one shape */
+    uint64_t count, changed;        /* elements in all, and those that differ */
     double max_abs, norm, relative; /* of the difference: largest, root of the sum of squares, and that by the norm before */
 } ig_difference_item;
 typedef struct ig_differences ig_differences;
