@@ -199,8 +199,7 @@ void ig_graph_drop_last_output(ig_graph *g) {
 }
 
 void ig_graph_clear_outputs(ig_graph *g) {
-    for (size_t i = 0; i < g->outputs.n; i++) drop_use(g->outputs.items[i].value, NULL, g, (uint32_t)i);
-    g->outputs.n = 0;
+    while (g->outputs.n) ig_graph_drop_last_output(g);
 }
 
 void ig_graph_remove_input(ig_value *v) {
