@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,6 +95,9 @@ def pytest_of(folder, count, tests, env=None):
     r = run([venv(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(os.cpu_count() or 1), "--dist", "loadgroup", tests],
             env={**os.environ, **(env or {}), "IGATA_BUILD": str(folder), "IGATA_LIB": str(folder / "libigata.so")}, timeout=3600)
     words = r.stdout.strip().splitlines()[-1] if r.stdout.strip() else ""
+    cases = re.findall(r"^\d+ cases$", r.stdout, re.M)
+    if cases:
+        print(f"{tests}: {cases[-1]}")
     passed = sum(int(n) for n in re.findall(r"(\d+) passed", words))
     failed = sum(int(n) for n in re.findall(r"(\d+) (?:failed|error)", words))
     if r.returncode and not failed:
@@ -127,16 +131,31 @@ def asan(count, _):
     pytest_of(folder, count, "tests/conformance", ASAN)
 
 
+def fuzz_runs(folder, long):
+    """Name, program and seeds of every run: one for each fuzzer, and for that of operators (in the long suite) one for each
+    family."""
+    for target in sorted(glob.glob(str(folder / "tests/fuzz/fuzz_*"))):
+        name = os.path.basename(target)
+        if not os.access(target, os.X_OK) or os.path.isdir(target):
+            continue
+        if name != "fuzz_ops":
+            yield name, target, ROOT / "tests/fuzz/seeds" / name
+            continue
+        for family in sorted((ROOT / "tests/fuzz/seeds/ops").glob("*.zip")) if long else []:
+            seeds = folder / "seeds" / family.stem
+            with zipfile.ZipFile(family) as z:
+                z.extractall(seeds)
+            yield f"fuzz_ops-{family.stem}", target, seeds
+
+
 def fuzz(count, long):
     folder = build("fuzz")
-    targets = sorted(p for p in glob.glob(str(folder / "tests/fuzz/fuzz_*")) if os.access(p, os.X_OK) and not os.path.isdir(p))
-    seconds = 600 if long else max(5, 60 // max(1, len(targets)))
-    for target in targets:
-        name = os.path.basename(target)
-        seeds = ROOT / "tests/fuzz/seeds" / name
+    runs = list(fuzz_runs(folder, long))
+    seconds = 300 if long else max(5, 60 // max(1, len(runs)))
+    for name, target, seeds in runs:
         corpus = folder / "corpus" / name
         corpus.mkdir(parents=True, exist_ok=True)
-        r = run([target, f"-max_total_time={seconds}", "-rss_limit_mb=1024", "-timeout=10", "-print_final_stats=1",
+        r = run([target, f"-max_total_time={seconds}", "-rss_limit_mb=1024", "-timeout=25", "-print_final_stats=1",
                  f"-artifact_prefix={folder}/", corpus, *([seeds] if seeds.is_dir() else [])], env={**os.environ, **ASAN})
         if r.returncode:
             print(f"--- {name}\n{r.stdout[-4000:]}")

@@ -103,7 +103,10 @@ static const struct {
 const int64_t *ig_turn_perm_of(const ig_node *n, int rank) {
     size_t k;
     const int64_t *perm = ig_node_is(n, "", "Transpose") && n->schema ? ig_attr_ints(n, "perm", &k) : NULL;
-    return perm && (int)k == rank ? perm : NULL;
+    uint64_t seen = 0;
+    for (size_t i = 0; perm && i < k; i++) /* a file may say anything */
+        seen |= perm[i] >= 0 && perm[i] < IG_MAX_RANK ? UINT64_C(1) << perm[i] : 0;
+    return perm && (int)k == rank && rank <= IG_MAX_RANK && seen == (UINT64_C(1) << rank) - 1 ? perm : NULL;
 }
 
 /* A constant list of as many integers (scales: floats). */

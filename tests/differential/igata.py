@@ -5,6 +5,7 @@ dicts (maps) and None (an absent optional).
 """
 
 import ctypes as C
+import hashlib
 import os
 from pathlib import Path
 
@@ -162,8 +163,30 @@ def from_tensor(t):
     return np.frombuffer(data, dtype=DTYPES[dtype]).reshape(shape)
 
 
+def dump(data, feeds):
+    """With IGATA_DUMP=FOLDER small models are written there with their inputs as defaults: what the operators' fuzzer starts from."""
+    folder = os.environ.get("IGATA_DUMP")
+    if not folder or not data or len(data) > 1500 or any(not isinstance(v, np.ndarray) or v.size > 300 for v in feeds.values()):
+        return
+    import onnx
+
+    model = onnx.ModelProto.FromString(data)
+    for name, v in feeds.items():
+        t = model.graph.initializer.add(name=name, dims=v.shape, data_type=8 if v.dtype.kind in "OUS" else NUMBERS[v.dtype])
+        if t.data_type == 8:
+            t.string_data.extend(str(x).encode() for x in v.ravel())
+        elif t.data_type in BITS:
+            return
+        else:
+            t.raw_data = np.ascontiguousarray(v).tobytes()
+    data = model.SerializeToString()
+    (Path(folder) / f"{hashlib.sha256(data).hexdigest()[:24]}.onnx").write_bytes(data)
+
+
 class Session:
     """A model (ModelProto, bytes or path) ready to run. With `optimize` -1 no passes run."""
+
+    runs = 0  # of all sessions
 
     def __init__(self, model, threads=1, optimize=0, seed=0):
         self.model, self.session = P(), P()
@@ -179,6 +202,8 @@ class Session:
 
     def run(self, feeds):
         context, err = session_context(self.session), Error()
+        dump(getattr(self, "data", None), feeds)
+        Session.runs += 1
         names = (C.c_char_p * max(len(feeds), 1))(*[k.encode() for k in feeds])
         values = [to_tensor(context, v) for v in feeds.values()]
         inputs = (P * max(len(feeds), 1))(*values)

@@ -125,6 +125,7 @@ EXTENSIONS = [
 OUTPUTS = {"StringSplit": 3, "StringRegexSplitWithOffsets": 4, "StringECMARegexSplitWithOffsets": 4}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("op,feeds,attrs", EXTENSIONS)
 def test_extensions(op, feeds, attrs):
     from onnx import TensorProto, helper

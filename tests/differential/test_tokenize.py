@@ -15,6 +15,7 @@ from compare import difference, model_of
 from onnx import helper
 from recorded import extensions_run
 
+pytestmark = pytest.mark.once
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures" / "tokenize"
 I32, I64, S, U8 = 6, 7, 8, 2
 TEXTS = [
