@@ -95,9 +95,6 @@ def pytest_of(folder, count, tests, env=None):
     r = run([venv(), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(os.cpu_count() or 1), "--dist", "loadgroup", tests],
             env={**os.environ, **(env or {}), "IGATA_BUILD": str(folder), "IGATA_LIB": str(folder / "libigata.so")}, timeout=3600)
     words = r.stdout.strip().splitlines()[-1] if r.stdout.strip() else ""
-    cases = re.findall(r"^\d+ cases$", r.stdout, re.M)
-    if cases:
-        print(f"{tests}: {cases[-1]}")
     passed = sum(int(n) for n in re.findall(r"(\d+) passed", words))
     failed = sum(int(n) for n in re.findall(r"(\d+) (?:failed|error)", words))
     if r.returncode and not failed:
@@ -105,6 +102,7 @@ def pytest_of(folder, count, tests, env=None):
     if failed:
         print(r.stdout[-8000:])
     count.add(passed, failed)
+    return r.stdout
 
 
 def conformance(count, _):
@@ -112,7 +110,11 @@ def conformance(count, _):
 
 
 def differential(count, long):
-    pytest_of(build("release"), count, "tests/differential", {"IGATA_LONG": "1"} if long else None)
+    """Some 20,000 cases at least in the long suite, 2,000 otherwise: an oracle that went missing must not pass unnoticed."""
+    text = pytest_of(build("release"), count, "tests/differential", {"IGATA_LONG": "1"} if long else None)
+    cases = int((re.findall(r"^(\d+) cases$", text, re.M) or ["0"])[-1])
+    print(f"differential: {cases} cases with an oracle")
+    count.add(0, cases < (20000 if long else 2000))
 
 
 def corpus(count, _):
