@@ -7,7 +7,7 @@
 
 typedef struct ig_blocked_conv {
     const ig_blocked *tiles;
-    bool winograd; /* weights are packed for the way of winograd.h */
+    bool winograd;    /* weights are packed for the way of winograd.h */
     bool bytes;       /* x is uint8, weights int8, y 8 bits; else all are floats */
     ig_window window; /* of two dims */
     size_t images, groups, channels,
