@@ -45,8 +45,10 @@ void ig_check_types(ig_check *c) {
     for (size_t i = 0; i < g->inputs.n; i++) check_declared(c, g, &g->inputs.items[i], "input", i);
     for (size_t i = 0; i < g->outputs.n; i++) check_declared(c, g, &g->outputs.items[i], "output", i);
     ig_error err;
-    ig_status status = ig_model_infer(
-        c->model, &(ig_infer_options){.fixed_defaults = true, .tolerant = true, .found = found, .user = c}, &err);
+    /* Who asks for a runtime's types needs them noted. */
+    const ig_infer_options how = {
+        .fixed_defaults = true, .tolerant = true, .only_findings = !c->options->target, .found = found, .user = c};
+    ig_status status = ig_model_infer(c->model, &how, &err);
     if (status == IG_E_MEMORY) {
         c->report->failed = true;
     } else if (status != IG_OK) {

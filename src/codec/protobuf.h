@@ -106,6 +106,7 @@ typedef struct ig_pb_reader {
     const uint8_t *base; /* byte offsets in errors count from here */
     uint32_t depth;      /* levels of messages that may be nested */
     ig_error *err;
+    const ig_buffer *file; /* that is read, or NULL: memory under long fields is given back as they are passed */
 } ig_pb_reader;
 
 /* Reads a message into a zeroed struct, or merges it into one that was read before. `path` (may be NULL) says where it stands.

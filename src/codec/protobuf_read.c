@@ -98,6 +98,15 @@ static field_text text_of(const ig_pb_message *m, uint32_t number) {
 static ig_status skip_group(const ig_pb_reader *r, const uint8_t *p, const uint8_t *end, uint32_t number, uint32_t depth,
                             const ig_pb_path *path, const uint8_t **end_at);
 
+enum { LONG = 1 << 20 };
+
+/* A system may bring much around a touched byte into memory, 2 MiB and more: with it most of a file whose weights are only passed
+ * over would count as memory in use. */
+static void pass_long(const ig_pb_reader *r, const uint8_t *p, size_t n) {
+    size_t before = ig_min_size((size_t)(p - r->file->data), 4 * LONG);
+    ig_buffer_forget(r->file, p - before, before + n);
+}
+
 /* Takes the field at *at; a group's end comes back as wire type IG_PB_GROUP_END. */
 static ig_status next_field(const ig_pb_reader *r, const ig_pb_message *m, const uint8_t **at, const uint8_t *end,
                             uint32_t depth, ig_pb_tag *tag, const ig_pb_path *path) {
@@ -133,6 +142,7 @@ static ig_status next_field(const ig_pb_reader *r, const ig_pb_message *m, const
             return fail(r, IG_E_INPUT, path, start, "truncated: %s needs %llu bytes, %zu are left", text_of(m, tag->number).s,
                         (unsigned long long)n, left);
         need = (size_t)n;
+        if (r->file && need >= LONG) pass_long(r, p, need);
         break;
     }
     case IG_PB_GROUP: {

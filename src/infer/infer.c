@@ -161,9 +161,12 @@ static ig_status infer_operator(ig_infer_frame *f, ig_step_types *s) {
     return ig_infer_evaluate(f, s, op);
 }
 
-static bool step_alloc(ig_engine *e, ig_step_types *s) {
-    size_t n_in = s->node->n_in, n_out = s->node->n_out;
-    void **room = IG_NEW_ARRAY(&e->arena, void *, 3 * (n_in + n_out));
+enum { STEP_ROOM = 48 };
+
+/* Arrays for the node in `own`, if they fit there: most do, and a large model has many nodes. */
+static bool step_alloc(ig_engine *e, ig_step_types *s, void **own) {
+    size_t n_in = s->node->n_in, n_out = s->node->n_out, n = 3 * (n_in + n_out);
+    void **room = n <= STEP_ROOM ? own : IG_NEW_ARRAY(&e->arena, void *, n);
     if (!room) return false;
     s->in = (const ig_type **)room;
     s->data = (const ig_tensor **)(room + n_in);
@@ -188,7 +191,8 @@ static ig_status infer_node(ig_infer_frame *f, const ig_node *original) {
     ig_engine *e = f->e;
     e->n_nodes++;
     ig_step_types s = {.node = ig_infer_bound_node(f, original)};
-    if (!s.node || !step_alloc(e, &s)) return ig_oom(e->err);
+    void *own[STEP_ROOM] = {0};
+    if (!s.node || !step_alloc(e, &s, own)) return ig_oom(e->err);
     for (uint32_t i = 0; i < s.node->n_in; i++) {
         const ig_value *v = s.node->in[i];
         if (!v) continue;
@@ -276,7 +280,7 @@ ig_status ig_model_infer(ig_model *model, const ig_infer_options *options, ig_er
     ig_infer_frame frame = {0};
     ig_status status = !list.failed && ig_infer_frame_init(&frame, &e, &list) ? IG_OK : ig_oom(e.err);
     if (status == IG_OK) status = ig_infer_graph(&frame, model->graph, NULL, 0);
-    if (status == IG_OK) status = write_back(&frame, &list);
+    if (status == IG_OK && !e.options->only_findings) status = write_back(&frame, &list);
     for (size_t i = 0; i < e.made.n; i++) ig_tensor_free(e.made.items[i]);
     ig_arena_free(&e.arena);
     return status;

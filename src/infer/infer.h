@@ -11,6 +11,7 @@ typedef struct ig_infer_options {
     bool strict;         /* the first contradiction ends the inference with IG_E_INPUT, except "input-type" */
     bool no_propagation; /* contents of values are not computed: only constants are known, as without onnx's data_prop */
     bool tolerant;       /* a function that calls itself is passed over: whoever asks reports it otherwise */
+    bool only_findings;  /* value->type stays as it is: for whoever wants to hear of contradictions only */
     bool fixed_defaults; /* inputs that have a default value are taken to keep it */
     /* Hears of every contradiction; texts live for the call. May be NULL. */
     void (*found)(void *user, const ig_finding *finding);

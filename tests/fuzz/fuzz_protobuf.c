@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool once(ig_arena *arena, ig_span in, ig_span *out) {
     ig_error err;
-    ig_pb_reader r = {arena, in.p, 32, &err};
+    ig_pb_reader r = {arena, in.p, 32, &err, NULL};
     t_all m = {0};
     if (ig_pb_read(&r, &t_all_pb, in, &m, NULL) != IG_OK) return false;
     return ig_pb_encode(arena, &t_all_pb, &m, out, &err) == IG_OK;

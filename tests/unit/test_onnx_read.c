@@ -367,14 +367,14 @@ static ig_onnx_model *write_and_read(fixture *f, ig_model *m) {
     ig_span out;
     ig_onnx_model *pb = IG_NEW(&f->arena, ig_onnx_model);
     if (ig_onnx_write_memory(m, &f->arena, &out, &f->err) != IG_OK) fail_msg("%s", f->err.message);
-    ig_pb_reader r = {&f->arena, out.p, 64, &f->err};
+    ig_pb_reader r = {&f->arena, out.p, 64, &f->err, NULL};
     assert_int_equal(ig_pb_read(&r, &ig_onnx_model_pb, out, pb, NULL), IG_OK);
     return pb;
 }
 
 static ig_onnx_node *node_at(fixture *f, const ig_onnx_graph *g, size_t i) {
     ig_onnx_node *n = IG_NEW(&f->arena, ig_onnx_node);
-    ig_pb_reader r = {&f->arena, g->node.items[i]->wire.p, 64, &f->err};
+    ig_pb_reader r = {&f->arena, g->node.items[i]->wire.p, 64, &f->err, NULL};
     assert_int_equal(ig_pb_read(&r, &ig_onnx_node_pb, g->node.items[i]->wire, n, NULL), IG_OK);
     return n;
 }
@@ -450,7 +450,7 @@ static void new_parts_are_written_from_their_fields(void **state) {
     assert_int_equal(pb->graph->initializer.n, 1);
     ig_onnx_tensor w = {0};
     ig_onnx_attr a = {0};
-    ig_pb_reader r = {&f->arena, NULL, 64, &f->err};
+    ig_pb_reader r = {&f->arena, NULL, 64, &f->err, NULL};
     assert_int_equal(ig_pb_read(&r, &ig_onnx_tensor_pb, pb->graph->initializer.items[0]->wire, &w, NULL), IG_OK);
     assert_true(ig_str_is(w.name, "other") && w.data_type == IG_I16 && w.raw_data.n == 4);
     assert_memory_equal(w.raw_data.p, "\0\0\xfe\xff", 4);

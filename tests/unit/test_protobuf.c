@@ -34,7 +34,7 @@ static int tear_down(void **state) {
 
 /* Reads bytes given as a C string of known length. */
 static ig_status read_as(fixture *f, const ig_pb_message *m, const char *bytes, size_t n, void *out) {
-    ig_pb_reader r = {&f->arena, (const uint8_t *)bytes, 8, &f->err};
+    ig_pb_reader r = {&f->arena, (const uint8_t *)bytes, 8, &f->err, NULL};
     ig_error_clear(&f->err);
     return ig_pb_read(&r, m, (ig_span){(const uint8_t *)bytes, n}, out, NULL);
 }
@@ -363,7 +363,7 @@ static ig_status read_and_encode(ig_context *context) {
     t_all m = {0};
     ig_arena_init(&arena, context);
     arena.block_size = 1; /* each allocation its own block: each can fail */
-    ig_pb_reader r = {&arena, (const uint8_t *)bytes, 8, &err};
+    ig_pb_reader r = {&arena, (const uint8_t *)bytes, 8, &err, NULL};
     ig_status status = ig_pb_read(&r, &t_all_pb, (ig_span){(const uint8_t *)bytes, sizeof bytes - 1}, &m, NULL);
     if (status == IG_OK) status = ig_pb_encode(&arena, &t_all_pb, &m, &out, &err);
     ig_arena_free(&arena);

@@ -37,7 +37,7 @@ void ig_onnx_find_rest(ig_onnx_reader *r);
 
 /* The protobuf reader with structs in `scratch`. */
 static inline ig_pb_reader ig_onnx_pb(const ig_onnx_reader *r, ig_arena *scratch) {
-    return (ig_pb_reader){scratch, r->file->data, r->model->context->limits.depth, r->err};
+    return (ig_pb_reader){scratch, r->file->data, r->model->context->limits.depth, r->err, r->file};
 }
 
 /* ---- decode.c ---- */

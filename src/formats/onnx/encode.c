@@ -282,9 +282,26 @@ ig_status ig_onnx_make_model(ig_onnx_writer *w, ig_onnx_model *pb) {
     return IG_OK;
 }
 
+void ig_onnx_write_bytes(const ig_model *model, ig_file *file, const void *data, size_t n) {
+    enum { PIECE = 4 << 20 };
+    const ig_buffer *source = n >= PIECE / 4 ? ig_model_buffer_of(model, data) : NULL;
+    for (size_t at = 0, size; source && at < n; at += size) {
+        size = ig_min_size(n - at, PIECE);
+        ig_file_write(file, (const char *)data + at, size);
+        ig_buffer_forget(source, (const char *)data + at, size);
+    }
+    if (!source) ig_file_write(file, data, n);
+}
+
+typedef struct output {
+    const ig_model *model;
+    ig_file *file;
+} output;
+
 static ig_status write_bytes(void *user, const void *data, size_t n, ig_error *err) {
+    const output *o = user;
     IG_UNUSED(err);
-    ig_file_write(user, data, n); /* a failure shows when the file is committed */
+    ig_onnx_write_bytes(o->model, o->file, data, n); /* a failure shows when the file is committed */
     return IG_OK;
 }
 
@@ -301,7 +318,8 @@ ig_status ig_onnx_write_files(ig_onnx_writer *w, const ig_target *t,
     }
     if (status == IG_OK) status = ig_file_create(&files[n], t->context, t->path, t->options.overwrite, w->err);
     if (status == IG_OK) n++;
-    if (status == IG_OK) status = body(user, (ig_pb_sink){write_bytes, files[n - 1]}, w->err);
+    output o = {w->model, n ? files[n - 1] : NULL};
+    if (status == IG_OK) status = body(user, (ig_pb_sink){write_bytes, &o}, w->err);
     if (status == IG_OK) return ig_file_commit_all(files, n, w->err);
     for (size_t i = 0; i < n; i++) ig_file_discard(files[i]);
     return status;

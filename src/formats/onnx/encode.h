@@ -56,6 +56,8 @@ ig_status ig_onnx_make_model(ig_onnx_writer *w, ig_onnx_model *out);
  * names only when both are complete. */
 ig_status ig_onnx_write_files(ig_onnx_writer *w, const ig_target *target,
                               ig_status (*body)(void *user, ig_pb_sink sink, ig_error *err), void *user);
+/* Bytes that may lie in a file the model was read from: what was written is given back, so that a copy takes little memory. */
+void ig_onnx_write_bytes(const ig_model *model, ig_file *file, const void *data, size_t n);
 ig_status ig_onnx_make_graph(ig_onnx_writer *w, ig_graph *g, ig_onnx_graph **out);
 
 /* ---- encode_value.c ---- */

@@ -46,7 +46,7 @@ static ig_status make_base(ig_onnx_writer *w, const ig_const *c, ig_onnx_tensor 
     bool ok = true;
     if (!t) return ig_oom(w->err);
     if (c->wire.p) {
-        ig_pb_reader r = {w->arena, c->wire.p, w->model->context->limits.depth, w->err};
+        ig_pb_reader r = {w->arena, c->wire.p, w->model->context->limits.depth, w->err, NULL};
         return ig_pb_read(&r, &ig_onnx_tensor_pb, c->wire, t, NULL);
     }
     t->dims = ig_pb_pack(w->arena, IG_PB_INT64, c->dims, (size_t)c->rank, &ok);
@@ -83,7 +83,7 @@ static ig_status make_dense(ig_onnx_writer *w, ig_const *c, const ig_str *name, 
 
 static ig_status make_sparse(ig_onnx_writer *w, ig_const *c, const ig_str *name, ig_onnx_sparse **out) {
     if (c->wire.p) {
-        ig_pb_reader r = {w->arena, c->wire.p, w->model->context->limits.depth, w->err};
+        ig_pb_reader r = {w->arena, c->wire.p, w->model->context->limits.depth, w->err, NULL};
         ig_onnx_sparse *s = *out = IG_NEW(w->arena, ig_onnx_sparse);
         if (!s) return ig_oom(w->err);
         IG_TRY(ig_pb_read(&r, &ig_onnx_sparse_pb, c->wire, s, NULL));
@@ -122,7 +122,7 @@ ig_status ig_onnx_write_outside(ig_onnx_writer *w, ig_file *file) {
         if (tensor->bytes != o->constant->bytes)
             return ig_fail(w->err, IG_E_INTERNAL, "tensor '%.80s' has another size than said", ig_name_text(o->constant->name));
         ig_file_write(file, zeros, (size_t)(o->offset - at));
-        ig_file_write(file, tensor->data, tensor->bytes);
+        ig_onnx_write_bytes(w->model, file, tensor->data, tensor->bytes);
         at = o->offset + tensor->bytes;
     }
     return IG_OK;

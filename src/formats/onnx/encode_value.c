@@ -203,7 +203,7 @@ ig_status ig_onnx_make_attr(ig_onnx_writer *w, const ig_attr *a, ig_pb_head **ou
     if (!pb) return ig_oom(w->err);
     *out = &pb->head;
     if (a->wire.p) { /* all but the tensors stays as it was read */
-        ig_pb_reader r = {w->arena, a->wire.p, w->model->context->limits.depth, w->err};
+        ig_pb_reader r = {w->arena, a->wire.p, w->model->context->limits.depth, w->err, NULL};
         IG_TRY(ig_pb_read(&r, &ig_onnx_attr_pb, a->wire, pb, NULL));
         return a->kind == IG_ATTR_TENSOR ? make_tensor(w, a, pb) : make_tensors(w, a, pb);
     }

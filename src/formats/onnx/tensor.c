@@ -296,7 +296,7 @@ ig_status ig_onnx_sparse_content(ig_tensor **out, ig_context *context, ig_buffer
 /* ---- constants of a model ---- */
 
 static ig_status decode_wire(ig_model *m, ig_const *c, ig_arena *scratch, ig_error *err) {
-    ig_pb_reader r = {scratch, c->wire.p, m->context->limits.depth, err};
+    ig_pb_reader r = {scratch, c->wire.p, m->context->limits.depth, err, NULL};
     ig_buffer *buffer = ig_model_buffer_of(m, c->wire.p);
     if (c->sparse) {
         ig_onnx_sparse s = {0};

@@ -138,7 +138,7 @@ static ig_status read_optional(reader *r, const ig_onnx_optional *pb, ig_tensor 
 }
 
 static ig_status read_value(reader *r, ig_kind kind, ig_str *name, ig_tensor **out) {
-    ig_pb_reader pb = {r->arena, r->buffer->data, r->context->limits.depth, r->err};
+    ig_pb_reader pb = {r->arena, r->buffer->data, r->context->limits.depth, r->err, NULL};
     ig_span in = ig_buffer_span(r->buffer);
     switch (kind) {
     case IG_KIND_TENSOR: {

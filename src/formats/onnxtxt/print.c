@@ -43,7 +43,7 @@ static void put_indent(ig_txt_out *o) {
 
 void *ig_txt_open(ig_txt_out *o, const ig_pb_message *type, ig_pb_head *head) {
     if (!head->lazy) return head;
-    ig_pb_reader r = {&o->scratch, head->wire.p, o->model->context->limits.depth, o->err};
+    ig_pb_reader r = {&o->scratch, head->wire.p, o->model->context->limits.depth, o->err, NULL};
     void *message = ig_arena_alloc(&o->scratch, type->size);
     if (!message) o->status = ig_oom(o->err);
     if (o->status == IG_OK) o->status = ig_pb_read(&r, type, head->wire, message, NULL);

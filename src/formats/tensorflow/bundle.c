@@ -12,7 +12,7 @@ enum { MOST_SHARDS = 99999 };
 
 static ig_status read_header(ig_tf_bundle *b, ig_span value, ig_error *err) {
     ig_tf_bundle_header header = {0};
-    ig_pb_reader reader = {&b->r->arena, value.p, b->r->model->context->limits.depth, err};
+    ig_pb_reader reader = {&b->r->arena, value.p, b->r->model->context->limits.depth, err, NULL};
     IG_TRY(ig_pb_read(&reader, &ig_tf_bundle_header_pb, value, &header, NULL));
     if (header.version && header.version->min_consumer > 1)
         return ig_fail(err, IG_E_UNSUPPORTED, "a checkpoint for readers of version %d; igata reads version 1",
@@ -32,7 +32,7 @@ static ig_status visit(void *user, ig_span key, ig_span value, ig_error *err) {
     ig_tf_bundle_entry *pb = IG_NEW(&r->arena, ig_tf_bundle_entry);
     ig_name name = ig_tf_name(r, ig_str_of(key));
     if (!pb || !name) return ig_oom(err);
-    ig_pb_reader reader = {&r->arena, value.p, r->model->context->limits.depth, err};
+    ig_pb_reader reader = {&r->arena, value.p, r->model->context->limits.depth, err, NULL};
     IG_TRY(ig_pb_read(&reader, &ig_tf_bundle_entry_pb, value, pb, NULL));
     bool slice = key.p[0] == 0; /* names of tensors don't start with a zero */
     ig_tf_entry entry = {name, pb};

@@ -56,7 +56,7 @@ static ig_status newest_prefix(ig_tf_reader *r, ig_span text, const char **prefi
     ig_tf_checkpoint_state state = {0};
     ig_buffer *encoded;
     IG_TRY(ig_pb_text_encode(&how, &ig_tf_checkpoint_state_pb, text, &encoded));
-    ig_pb_reader reader = {&r->arena, encoded->data, how.depth, r->err};
+    ig_pb_reader reader = {&r->arena, encoded->data, how.depth, r->err, NULL};
     ig_status status = ig_pb_read(&reader, &ig_tf_checkpoint_state_pb, ig_buffer_span(encoded), &state, NULL);
     bool ok = status == IG_OK;
     ig_str path = state.model_checkpoint_path;

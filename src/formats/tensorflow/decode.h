@@ -46,7 +46,7 @@ void ig_tf_find(ig_tf_reader *r, ig_severity severity, const char *rule, const c
     IG_PRINTF(5, 6);
 /* The protobuf reader for messages in the file, with structs in `scratch`. */
 static inline ig_pb_reader ig_tf_pb(const ig_tf_reader *r, ig_arena *scratch) {
-    return (ig_pb_reader){scratch, r->file->data, r->model->context->limits.depth, r->err};
+    return (ig_pb_reader){scratch, r->file->data, r->model->context->limits.depth, r->err, NULL};
 }
 /* An interned name; NULL (and r->failed) when memory runs out. */
 ig_name ig_tf_name(ig_tf_reader *r, ig_str text);

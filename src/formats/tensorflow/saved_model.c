@@ -306,7 +306,7 @@ static ig_status read_fingerprint(saved_model *s) {
     if (!folder || !has_file(folder[0] ? folder : ".", "fingerprint.pb")) return IG_OK;
     IG_TRY(ig_buffer_map(&file, s->source->context, folder, IG_STR("fingerprint.pb"), r->err));
     ig_tf_fingerprint pb = {0};
-    ig_pb_reader reader = {&r->arena, file->data, r->model->context->limits.depth, NULL};
+    ig_pb_reader reader = {&r->arena, file->data, r->model->context->limits.depth, NULL, NULL};
     char text[32];
     ig_status status = IG_OK;
     if (ig_pb_read(&reader, &ig_tf_fingerprint_pb, ig_buffer_span(file), &pb, NULL) == IG_OK) {

@@ -148,7 +148,7 @@ static ig_status decode_later(ig_model *m, ig_const *c, ig_error *err) {
     ig_arena scratch;
     ig_tf_tensor t = {0};
     ig_arena_init(&scratch, m->context);
-    ig_pb_reader reader = {&scratch, c->origin.p, m->context->limits.depth, err};
+    ig_pb_reader reader = {&scratch, c->origin.p, m->context->limits.depth, err, NULL};
     ig_status status = ig_pb_read(&reader, &ig_tf_tensor_pb, c->origin, &t, NULL);
     if (status == IG_OK) status = decode(&c->tensor, m, c, &t, &scratch, err);
     ig_arena_free(&scratch);

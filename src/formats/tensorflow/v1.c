@@ -25,7 +25,7 @@ bool ig_tf_is_v1(ig_context *context, ig_span table) {
 }
 
 static ig_status read_meta(v1 *w, ig_span value) {
-    ig_pb_reader reader = {&w->r->arena, value.p, w->r->model->context->limits.depth, w->r->err};
+    ig_pb_reader reader = {&w->r->arena, value.p, w->r->model->context->limits.depth, w->r->err, NULL};
     ig_tf_saved_slices all = {0};
     IG_TRY(ig_pb_read(&reader, &ig_tf_saved_slices_pb, value, &all, NULL));
     w->meta = all.meta;
@@ -60,7 +60,7 @@ static ig_status add_tensor(v1 *w, const ig_tf_saved_slice *pb, const ig_tf_save
 static ig_status visit(void *user, ig_span key, ig_span value, ig_error *err) {
     v1 *w = user;
     if (key.n == 0) return read_meta(w, value);
-    ig_pb_reader reader = {&w->r->arena, value.p, w->r->model->context->limits.depth, err};
+    ig_pb_reader reader = {&w->r->arena, value.p, w->r->model->context->limits.depth, err, NULL};
     ig_tf_saved_slices pb = {0};
     IG_TRY(ig_pb_read(&reader, &ig_tf_saved_slices_pb, value, &pb, NULL));
     const ig_tf_saved_slice_meta *meta = pb.data && pb.data->data ? meta_of(w, pb.data->name) : NULL;
