@@ -100,8 +100,8 @@ static ig_status skip_group(const ig_pb_reader *r, const uint8_t *p, const uint8
 
 enum { LONG = 1 << 20 };
 
-/* A system may bring much around a touched byte into memory, 2 MiB and more: with it most of a file whose weights are only passed
- * over would count as memory in use. */
+/* A system may bring much around a touched byte into memory, 2 MiB and more: with it most of a file whose weights are only
+ * passed over would count as memory in use. */
 static void pass_long(const ig_pb_reader *r, const uint8_t *p, size_t n) {
     size_t before = ig_min_size((size_t)(p - r->file->data), 4 * LONG);
     ig_buffer_forget(r->file, p - before, before + n);
