@@ -159,7 +159,7 @@ ig_status ig_spm_create(ig_spm **out, ig_context *context, ig_span bytes, ig_err
     if (!spm) return ig_oom(err);
     ig_arena_init(&spm->arena, context);
     spm_model model = {.head = {.parts = 0}};
-    ig_pb_reader reader = {&spm->arena, bytes.p, 16, err};
+    ig_pb_reader reader = {&spm->arena, bytes.p, 16, err, NULL};
     ig_status status = ig_pb_read(&reader, &spm_model_pb, bytes, &model, NULL);
     if (status == IG_OK) status = fill(spm, &model, err);
     if (status != IG_OK) {
