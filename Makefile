@@ -26,7 +26,11 @@ test-long:
 	@scripts/deps test
 	@python3 tests/run.py --long
 
-bench: all
+# Beside onnxruntime and OpenVINO; the first run makes its models and installs the engines in .venv-bench.
+bench:
+	@scripts/deps test
+	@cmake --preset $(PRESET) -B $(BUILD) -DIGATA_TESTS=ON >/dev/null
+	@cmake --build $(BUILD)
 	@python3 bench/run.py
 
 lint:

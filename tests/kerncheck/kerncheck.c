@@ -1,6 +1,7 @@
 /* igata-kerncheck: compares every variant of every kernel that this machine can run with a plain computation on random shapes,
  * strides and values, and with --time measures it.
  *
+ *     igata-kerncheck --peak                          GFLOP/s of the best tile of the float product on one thread
  *     igata-kerncheck [--time] [--cases N] [--threads N] [--seed N] [--cpu LEVEL] [NAME…] */
 #include "kerncheck.h"
 
@@ -87,7 +88,31 @@ static int run_level(ig_cpu level, kc *k, bool time, char **names, int n) {
     return bad;
 }
 
+/* The tile with most sums on operands that stay in the first cache. */
+static int print_peak(void) {
+    ig_context *context;
+    if (ig_context_create(&context, NULL, NULL) != IG_OK) return 2;
+    const ig_gemm_f32 *g = ig_kernels_of(context)->gemm_f32;
+    kc k = {.random = 1};
+    size_t cols = g->vecs * g->lanes, depth = 128;
+    float *a = kc_floats(&k, g->rows * depth), *b = kc_floats(&k, cols * depth), *c = kc_floats(&k, g->rows * cols);
+    const ig_gemm_tile t = {
+        .k = depth, .a = a, .b = b, .b_step = cols, .c = c, .c_step = cols, .cols = cols, .alpha = 1, .max = 1};
+    double best = 1e9;
+    for (int r = 0; r < 2000; r++) {
+        double start = kc_now();
+        for (int i = 0; i < 20; i++) g->tile[g->rows][g->vecs](&t);
+        double each = (kc_now() - start) / 20;
+        best = each < best ? each : best;
+    }
+    printf("%.1f GFLOP/s\n", 2 * (double)(g->rows * cols * depth) / best * 1e-9);
+    kc_free(&k, a, g->rows * depth), kc_free(&k, b, cols * depth), kc_free(&k, c, g->rows * cols);
+    ig_context_free(context);
+    return 0;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--peak") == 0) return print_peak();
     unsigned threads = 1;
     bool time = false;
     ig_cpu only = IG_CPU_COUNT;
