@@ -69,6 +69,7 @@ static const char *nbits_of(const ig_node *node, const ig_tensor *numbers, const
     int64_t k = ig_attr_int(node, "K"), n = ig_attr_int(node, "N"), bits = ig_attr_int(node, "bits"),
             block = ig_attr_int(node, "block_size");
     if (bits < 2 || bits > 8) return "2 to 8 bits are supported";
+    if (ig_attr_int(node, "weight_prepacked")) return "B is packed for a GPU (weight_prepacked)";
     if (k < 0 || n < 0 || block < 16 || block > INT32_MAX || (block & (block - 1)))
         return "block_size must be a power of two, 16 or more";
     *m = (ig_few_bits){.n = (size_t)n, .k = (size_t)k, .block = (size_t)block, .bits = (uint32_t)bits};
