@@ -309,8 +309,7 @@ static ig_value *lookup(ig_k *k, const vocabulary *v, ig_value *x) {
         ig_k_bind(k, "x", x);
         ig_k_bind(k, "token", mask_constant(k, v));
         ig_k_bind(k, "ids", ids);
-        ids = wants_ids(k) ? ig_k_v(k, "Where(Equal(x, token), 0i, ids)")
-                           : ig_k_v(k, "Where(Equal(x, token), %lldi, ids)", (long long)(v->n_oov ? v->first_oov : -1));
+        ids = wants_ids(k) ? ig_k_v(k, "Where(Equal(x, token), 0i, ids)") : ig_k_v(k, "Where(Equal(x, token), -1i, ids)");
     }
     if (v->n_oov > 1) {
         ig_k_bind(k, "other", oov_ids(k, v, x));
@@ -420,6 +419,7 @@ static ig_status split(ig_k *k, ig_value *x, ig_value **tokens, ig_value **count
     *counts = n->out[1];
     if (!characters) return IG_OK;
     ig_k_bind(k, "counts", *counts); /* behind the last separator nothing comes */
+    *tokens = ig_k_slice(k, *tokens, 1, 0, -1, 1);
     *counts = ig_k_v(k, "counts - 1i");
     return IG_OK;
 }

@@ -227,3 +227,15 @@ ig_status ig_k_lower_normalization(ig_k *k) {
     ig_k_out(k, 0, ig_k_bool(k, "invert", false) ? ig_k_v(k, "m + x * s") : ig_k_v(k, "(x - m) / s"));
     return IG_OK;
 }
+
+/* ConvNeXt's own layer: a factor for each channel. */
+ig_status ig_k_lower_layer_scale(ig_k *k) {
+    if (!k->n_in) return ig_k_refuse(k, "it is called without a tensor");
+    ig_value *gamma = ig_k_weight(k, "gamma", 0);
+    bool twin = ig_k_has_first(k, k->in[0]);
+    ig_k_bind(k, "x", twin ? ig_k_first(k, k->in[0]) : k->in[0]);
+    ig_k_bind(k, "g", twin ? ig_k_reshape(k, gamma, (int64_t[]){-1, 1, 1}, 3) : gamma);
+    ig_value *y = ig_k_v(k, "x * g");
+    ig_k_out(k, 0, twin ? ig_k_last(k, y) : y);
+    return IG_OK;
+}

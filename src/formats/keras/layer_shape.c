@@ -127,13 +127,16 @@ ig_status ig_k_lower_cropping(ig_k *k) {
 
 /* -------------------------------------------------------------------------------------------------------------- merging */
 
+/* Keras 3: a step counts that counts in one of the tensors, when all have masks. Keras 2: that counts in all that have one. */
 static ig_status merge_masks(ig_k *k) {
-    ig_value *mask = k->n_in ? k->mask[0] : NULL;
-    for (size_t i = 1; i < k->n_in; i++) {
-        if (!k->mask[i] || !mask) return IG_OK;
+    ig_value *mask = NULL;
+    bool old = k->version < 3;
+    for (size_t i = 0; i < k->n_in; i++) {
+        if (!k->mask[i] && !old) return IG_OK;
+        if (!k->mask[i]) continue;
         ig_k_bind(k, "a", mask);
         ig_k_bind(k, "b", k->mask[i]);
-        mask = mask == k->mask[i] ? mask : ig_k_v(k, "Or(a, b)");
+        mask = !mask || mask == k->mask[i] ? k->mask[i] : old ? ig_k_v(k, "And(a, b)") : ig_k_v(k, "Or(a, b)");
     }
     if (k->n_out) k->out_mask[0] = mask;
     return IG_OK;
@@ -208,7 +211,7 @@ ig_status ig_k_lower_concatenate(ig_k *k) {
     if (!masked || !k->n_out) return IG_OK;
     for (size_t i = 0; i < k->n_in; i++) v[i] = wide_mask(k, i);
     ig_k_bind(k, "m", ig_k_cast(k, ig_k_concat(k, v, k->n_in, axis), IG_I32));
-    k->out_mask[0] = ig_k_cast(k, ig_k_v(k, "ReduceMax<keepdims=0>(m, [-1])"), IG_BOOL);
+    k->out_mask[0] = ig_k_cast(k, ig_k_v(k, "%s<keepdims=0>(m, [-1])", k->version < 3 ? "ReduceMin" : "ReduceMax"), IG_BOOL);
     return IG_OK;
 }
 

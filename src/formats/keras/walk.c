@@ -45,6 +45,11 @@ bool ig_keras_is_operation(const ig_json *l) {
     return ig_str_starts(module, "keras.src.ops.") || ig_str_starts(module, "keras.ops");
 }
 
+/* Of Keras 3; an older call may be an object too, of tensors with names. */
+static bool is_new_call(const ig_json *node) {
+    return ig_json_is_kind(node, IG_JSON_OBJECT) && ig_json_is_kind(ig_json_get(node, "args"), IG_JSON_LIST);
+}
+
 static ig_str name_of(const ig_json *l) {
     ig_str name = ig_json_text(ig_json_get(l, "name"));
     return name.s ? name : ig_json_text(ig_json_get(config_of(l), "name"));
@@ -260,7 +265,7 @@ static void write_old_call(arguments *a, const ig_json *node, bool keeps_structu
     else
         ig_text_printf(&a->text, "{}");
     ig_text_printf(&a->text, "}");
-    if (!has_arguments(kwargs) && !keeps_structure) a->text.n = 0;
+    if (!has_arguments(kwargs) && !keeps_structure && node->kind == IG_JSON_LIST) a->text.n = 0;
 }
 
 static bool is_plain_tensor(const net *m, const ig_json *args) {
@@ -277,7 +282,7 @@ static bool is_function(const ig_json *l) {
 static ig_status visit_call(net *m, layer *l, size_t number) {
     ig_arena *arena = m->w->arena;
     call *c = &l->calls[number];
-    arguments a = {.m = m, .objects = ig_json_is_kind(c->node, IG_JSON_OBJECT)};
+    arguments a = {.m = m, .objects = is_new_call(c->node)};
     ig_text_init(&a.text, arena);
     if (a.objects) {
         const ig_json *args = ig_json_get(c->node, "args"), *kwargs = ig_json_get(c->node, "kwargs");
@@ -343,7 +348,7 @@ static ig_status count_outputs(net *m, const ig_json *outputs) {
         for (size_t i = 0; i < m->n_layers; i++)
             for (size_t k = 0; k < m->layers[i].n_calls; k++) {
                 const ig_json *node = m->layers[i].calls[k].node;
-                bool objects = ig_json_is_kind(node, IG_JSON_OBJECT);
+                bool objects = is_new_call(node);
                 IG_TRY(each_reference(m, objects, node, pass ? note_output : note_first, NULL));
             }
     IG_UNUSED(outputs);
@@ -397,7 +402,7 @@ static ig_status visit_calls(net *m) {
                 call *c = &m->layers[i].calls[k];
                 bool ready = true;
                 if (c->done || !c->node) continue;
-                bool objects = ig_json_is_kind(c->node, IG_JSON_OBJECT);
+                bool objects = is_new_call(c->node);
                 IG_TRY(each_reference(m, objects, c->node, check_ready, &ready));
                 left += !ready;
                 if (!ready) continue;
