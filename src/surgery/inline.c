@@ -28,9 +28,18 @@ static bool wants_function(const ig_function *f, void *user) {
     return is_chosen(c->o, f->domain, f->name);
 }
 
+/* Attributes of kinds that the operator doesn't have would not fit its body; igata check names them. */
+static bool has_right_attrs(const ig_node *n) {
+    for (const ig_attr *a = n->attrs; a; a = a->next) {
+        const ig_schema_attr *s = n->schema && a->name ? ig_schema_attr_find(n->schema, a->name) : NULL;
+        if (s && s->kind != a->kind) return false;
+    }
+    return true;
+}
+
 static bool wants_operator(const ig_node *n, void *user) {
     const choice *c = user;
-    return is_chosen(c->o, n->domain, n->op);
+    return has_right_attrs(n) && is_chosen(c->o, n->domain, n->op);
 }
 
 static ig_status check_names(const ig_model *m, const ig_inline_options *o, ig_error *err) {
