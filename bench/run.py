@@ -108,8 +108,8 @@ def measure(exe, engines, threads, model, inputs, seconds):
 
 def flops(model, inputs):
     """Floating-point work of a run, as igata counts it."""
-    r = subprocess.run([ROOT / "build/igata", "bench", model, "-i", inputs, "--seconds", "0", "--json"], capture_output=True, text=True)
-    return 2 * json.loads(r.stdout).get("multiply_adds", 0) if r.returncode == 0 else 0
+    r = subprocess.run([ROOT / "build/igata", "bench", model, "-i", inputs, "--threads", "1", "--seconds", "0.1", "--json"], capture_output=True, text=True)
+    return json.loads(r.stdout).get("gflop", 0) * 1e9 if r.returncode == 0 else 0
 
 
 def peak():
