@@ -22,13 +22,13 @@ typedef struct region {
     IG_VEC(ig_value *) variables; /* value that stands for the variable, by number; border of its own */
     ig_name frame;                /* of a loop; NULL: of a condition */
     const ig_value *predicate;    /* of a condition: found by the first Switch */
-    int side[2];                  /* of a condition: which outputs of Switches the values lie behind; -1: none seen */
+    int *side;                    /* of a condition: which outputs of Switches the values lie behind; -1: none seen */
 } region;
 
 typedef IG_VEC(ig_node *) nodes;
 
 static bool is_op(const ig_node *n, const char *op) { return n && strcmp(n->op, op) == 0; }
-static bool is_switch(const ig_node *n) { return is_op(n, "Switch") || is_op(n, "RefSwitch"); }
+static bool is_switch(const ig_node *n) { return is_op(n, "Switch") || is_op(n, "RefSwitch") || is_op(n, "_SwitchN"); }
 static bool is_merge(const ig_node *n) { return is_op(n, "Merge") || is_op(n, "RefMerge"); }
 static bool is_enter(const ig_node *n) { return is_op(n, "Enter") || is_op(n, "RefEnter"); }
 static bool is_next(const ig_node *n) { return is_op(n, "NextIteration") || is_op(n, "RefNextIteration"); }
@@ -391,34 +391,54 @@ static ig_str scope_of(const ig_node *n) {
 typedef struct choice {
     region r;
     IG_VEC(ig_node *) merges;
-    nodes branch[2]; /* false, true */
+    nodes *branch; /* what lies behind each input of the merges */
+    uint32_t n;
 } choice;
 
-/* What lies behind the inputs of the merges. Input 0 comes from the branch for false unless Switches say else. */
+static ig_status choice_init(choice *c, ig_tf_functions *library, ig_arena *arena, uint32_t n) {
+    *c = (choice){.r = {.library = library, .arena = arena, .side = IG_NEW_ARRAY(arena, int, n)},
+                  .branch = IG_NEW_ARRAY(arena, nodes, n),
+                  .n = n};
+    ig_map_init(&c->r.border, arena);
+    for (uint32_t i = 0; c->r.side && i < n; i++) c->r.side[i] = -1;
+    return c->r.side && c->branch ? IG_OK : oom(&c->r);
+}
+
 static ig_status look_behind(choice *c) {
     ig_value **from = IG_NEW_ARRAY(c->r.arena, ig_value *, c->merges.n + 1);
     if (!from) return oom(&c->r);
-    for (int k = 0; k < 2; k++) {
+    for (uint32_t k = 0; k < c->n; k++) {
         for (size_t i = 0; i < c->merges.n; i++) from[i] = c->merges.items[i]->in[k];
-        IG_TRY(collect(&c->r, from, c->merges.n, k, &c->branch[k]));
+        IG_TRY(collect(&c->r, from, c->merges.n, (int)k, &c->branch[k]));
     }
     return IG_OK;
 }
 
-static void choice_init(choice *c, ig_tf_functions *library, ig_arena *arena) {
-    *c = (choice){.r = {.library = library, .arena = arena, .side = {-1, -1}}};
-    ig_map_init(&c->r.border, arena);
+/* The merges alone, looked behind. *ready: nothing else has to go first. */
+static ig_status look_at(choice *c, ig_tf_functions *library, ig_arena *arena, ig_node *merge, bool *ready) {
+    IG_TRY(choice_init(c, library, arena, ig_tf_n_in(merge)));
+    if (!IG_PUSH(arena, &c->merges, merge)) return oom(&c->r);
+    IG_TRY(look_behind(c));
+    *ready = true;
+    for (uint32_t k = 0; k < c->n; k++) *ready &= !holds_merge(&c->branch[k]);
+    return IG_OK;
 }
 
-static ig_status replace_choice(choice *c, ig_graph *g, ig_name f, ig_name t) {
+/* names: of the functions, in the order of the Switch's outputs. */
+static ig_status replace_choice(choice *c, ig_graph *g, const ig_str *names) {
     size_t n = c->merges.n;
     const ig_value **like = IG_NEW_ARRAY(c->r.arena, const ig_value *, n + 1);
     ig_value *predicate = (ig_value *)(uintptr_t)c->r.predicate;
     ig_node *call;
+    bool by_number = predicate->type && predicate->type->dtype != IG_BOOL && c->n > 2;
     if (!like) return oom(&c->r);
     for (size_t i = 0; i < n; i++) like[i] = c->merges.items[i]->out[0];
-    IG_TRY(make_call(&c->r, g, "If", c->merges.items[0]->name, &predicate, 1, like, n, &call));
-    if (!put_name(call, "then_branch", t) || !put_name(call, "else_branch", f)) return oom(&c->r);
+    IG_TRY(make_call(&c->r, g, by_number || c->n > 2 ? "Case" : "If", c->merges.items[0]->name, &predicate, 1, like, n, &call));
+    ig_attr list = {.name = ig_model_name(g->model, "branches"), .kind = IG_ATTR_STRINGS, .strings = names, .n = c->n};
+    ig_attr t = {.name = ig_model_name(g->model, "then_branch"), .kind = IG_ATTR_STRING, .s = names[c->n > 1]};
+    ig_attr f = {.name = ig_model_name(g->model, "else_branch"), .kind = IG_ATTR_STRING, .s = names[0]};
+    if (!list.name || !t.name || !f.name || !ig_attr_put(call, &list) || !ig_attr_put(call, &t) || !ig_attr_put(call, &f))
+        return oom(&c->r);
     for (size_t i = 0; i < n; i++) {
         ig_node *merge = c->merges.items[i];
         if (merge->out[0] && !ig_value_replace(merge->out[0], call->out[i])) return oom(&c->r);
@@ -427,41 +447,43 @@ static ig_status replace_choice(choice *c, ig_graph *g, ig_name f, ig_name t) {
     return IG_OK;
 }
 
+/* Input k comes from the branch of number k unless Switches say else, which they do of all or of none. */
 static ig_status convert_choice(choice *c, ig_graph *g) {
     size_t n = c->merges.n;
-    ig_value **results[2] = {IG_NEW_ARRAY(c->r.arena, ig_value *, n + 1), IG_NEW_ARRAY(c->r.arena, ig_value *, n + 1)};
-    ig_name names[2];
-    bool swapped = c->r.side[0] == 1 || c->r.side[1] == 0;
-    if (!results[0] || !results[1]) return oom(&c->r);
-    for (int k = 0; k < 2; k++) {
-        for (size_t i = 0; i < n; i++) results[k][i] = c->merges.items[i]->in[k];
-        IG_TRY(make_function(&c->r, k ? "second" : "first", &c->branch[k], results[k], n, false, &names[k]));
+    ig_value **results = IG_NEW_ARRAY(c->r.arena, ig_value *, n + 1);
+    ig_str *names = IG_NEW_ARRAY(&g->model->arena, ig_str, c->n);
+    if (!results || !names) return oom(&c->r);
+    bool swapped = c->n == 2 && (c->r.side[0] == 1 || c->r.side[1] == 0);
+    for (uint32_t k = 0; k < c->n; k++) {
+        ig_name name;
+        int side = c->r.side[k] >= 0 && (uint32_t)c->r.side[k] < c->n ? c->r.side[k] : (int)k;
+        if (c->n == 2) side = (int)(swapped ? 1 - k : k);
+        for (size_t i = 0; i < n; i++) results[i] = c->merges.items[i]->in[k];
+        IG_TRY(make_function(&c->r, "branch", &c->branch[k], results, n, false, &name));
+        names[side] = ig_name_str(name);
     }
-    return replace_choice(c, g, names[swapped ? 1 : 0], names[swapped ? 0 : 1]);
+    for (uint32_t k = 0; k < c->n; k++)
+        if (!names[k].n) return ig_fail(c->r.library->err, IG_E_INPUT, "a branch of the control flow is missing");
+    return replace_choice(c, g, names);
 }
 
 /* Merges of the same scope by the same truth value belong together. */
 static ig_status convert_a_merge(ig_tf_functions *library, ig_arena *arena, ig_graph *g, ig_node *merge, bool *done) {
     choice one, all;
-    choice_init(&one, library, arena);
-    if (!IG_PUSH(arena, &one.merges, merge)) return oom(&one.r);
-    IG_TRY(look_behind(&one));
-    *done = !holds_merge(&one.branch[0]) && !holds_merge(&one.branch[1]);
+    IG_TRY(look_at(&one, library, arena, merge, done));
     if (!*done) return IG_OK;
     if (!one.r.predicate)
         return ig_fail(library->err, IG_E_UNSUPPORTED,
                        "no lowering to ONNX for tensorflow.Merge (node '%.80s'): no Switch lies behind it",
                        ig_name_text(merge->name));
-    choice_init(&all, library, arena);
+    IG_TRY(choice_init(&all, library, arena, one.n));
     all.r.predicate = one.r.predicate;
     for (ig_node *n = g->first; n; n = n->next) {
         choice other;
-        if (!is_merge(n) || ig_tf_n_in(n) != 2 || !ig_str_eq(scope_of(n), scope_of(merge))) continue;
-        choice_init(&other, library, arena);
-        if (!IG_PUSH(arena, &other.merges, n)) return oom(&other.r);
-        IG_TRY(look_behind(&other));
-        bool fits = n == merge ||
-                    (other.r.predicate == one.r.predicate && !holds_merge(&other.branch[0]) && !holds_merge(&other.branch[1]));
+        bool ready;
+        if (!is_merge(n) || ig_tf_n_in(n) != one.n || !ig_str_eq(scope_of(n), scope_of(merge))) continue;
+        IG_TRY(look_at(&other, library, arena, n, &ready));
+        bool fits = n == merge || (other.r.predicate == one.r.predicate && ready);
         if (fits && !IG_PUSH(arena, &all.merges, n)) return oom(&all.r);
     }
     IG_TRY(look_behind(&all));
@@ -474,7 +496,9 @@ static ig_status convert_merges(ig_tf_functions *library, ig_arena *arena, ig_gr
     for (ig_node *n = g->first; n; n = n->next) {
         if (!is_merge(n)) continue;
         *found = true;
-        if (ig_tf_n_in(n) != 2 || !n->in[0] || !n->in[1])
+        uint32_t k = 0;
+        while (k < ig_tf_n_in(n) && n->in[k]) k++;
+        if (k < 2 || k < ig_tf_n_in(n))
             return ig_fail(library->err, IG_E_UNSUPPORTED,
                            "no lowering to ONNX for tensorflow.Merge (node '%.80s') of %u values", ig_name_text(n->name),
                            ig_tf_n_in(n));

@@ -354,6 +354,35 @@ ig_status ig_tf_lower_list_scatter(ig_lower *l) {
     return IG_OK;
 }
 
+/* The same into a list that is there. */
+ig_status ig_tf_lower_list_scatter_into(ig_lower *l) {
+    ig_tf_thing *t;
+    IG_TRY(need_list(l, 0, &t));
+    ig_value *rows = ig_tf_in(l, 1);
+    if (t->form != IG_TF_RESERVED) { /* over what it holds */
+        ig_tf_bind(l, "old", stacked(l, t));
+        ig_tf_bind(l, "rows", rows);
+        ig_tf_bind(l, "at", ig_tf_i64(l, ig_tf_in(l, 2)));
+        rows = ig_tf_v(l, "ScatterND(old, Unsqueeze(at, [1]), rows)");
+    } else {
+        rows = scattered(l, rows, ig_tf_in(l, 2), t->part[0]);
+    }
+    ig_tf_out_thing(l, 0, ig_tf_list_of(l, IG_TF_STACK, rows, t->dtype, row_type(l, ig_tf_in(l, 1))));
+    return IG_OK;
+}
+
+/* Two lists, one behind the other. */
+ig_status ig_tf_lower_list_join(ig_lower *l) {
+    ig_tf_thing *a, *b;
+    IG_TRY(need_list(l, 0, &a));
+    IG_TRY(need_list(l, 1, &b));
+    ig_tf_bind(l, "a", stacked(l, a));
+    ig_tf_bind(l, "b", stacked(l, b));
+    ig_tf_out_thing(
+        l, 0, ig_tf_list_of(l, IG_TF_STACK, ig_tf_v(l, "Concat<axis=0>(a, b)"), a->dtype, better(a->element, b->element)));
+    return IG_OK;
+}
+
 /* A tensor cut along its first axis into pieces of given lengths. */
 static ig_tf_thing *split(ig_lower *l, ig_value *rows, ig_value *lengths, ig_dtype dtype) {
     ig_value *list = ig_tf_node1(l, NULL, "SplitToSequence", "axis=0", (ig_value *[]){rows, ig_tf_i64(l, lengths)}, 2);

@@ -446,8 +446,8 @@ ig_status ig_tf_lower_ctc_greedy(ig_lower *l) {
     return ig_tf_text(
         l, "count = Cast<to=int64>(keep); place = CumSum<exclusive=1>(count, 1i);"
            "row = Expand(Unsqueeze(Range(0i, Gather(Shape(best), 0i), 1i), [1]), Shape(best)); flat = Reshape(keep, [-1]);"
-           "y0 = Concat<axis=1>(Unsqueeze(Compress(row, keep), [1]), Unsqueeze(Compress(place, keep), [1]));"
-           "y1 = Compress(best, keep); most = ReduceMax<keepdims=1>(ReduceSum<keepdims=0>(count, [1]), [0]);"
+           "y0 = Concat<axis=1>(Unsqueeze(Compress(row, flat), [1]), Unsqueeze(Compress(place, flat), [1]));"
+           "y1 = Compress(best, flat); most = ReduceMax<keepdims=1>(ReduceSum<keepdims=0>(count, [1]), [0]);"
            "y2 = Concat<axis=0>(Shape<end=1>(best), most);"
            "score = Transpose<perm=[1, 0]>(ReduceMax<keepdims=0>(x0, [2])); y3 = -ReduceSum<keepdims=1>(Where(in, score, 0), "
            "[1])");

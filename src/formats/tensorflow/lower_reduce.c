@@ -49,7 +49,7 @@ ig_status ig_tf_lower_cumulative_log(ig_lower *l) {
     ig_tf_bind(
         l, "seen",
         ig_tf_v(l, "%s(Unsqueeze(n, [%d]), Unsqueeze(n, [%d]))", exclusive ? "Greater" : "GreaterOrEqual", !reverse, reverse));
-    ig_tf_bind(l, "grid", ig_tf_v(l, "Where(seen, Unsqueeze(v, [-2]), %.17g)", -(double)FLT_MAX));
+    ig_tf_bind(l, "grid", ig_tf_v(l, "Where(seen, Unsqueeze(v, [-2]), Log(0))"));
     ig_tf_out(l, 0, ig_tf_transpose(l, ig_tf_v(l, "ReduceLogSumExp<keepdims=0>(grid, [-1])"), perm, (size_t)rank));
     return IG_OK;
 }

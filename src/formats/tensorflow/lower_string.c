@@ -44,11 +44,6 @@ ig_status ig_tf_lower_string_map(ig_lower *l) {
     return extension(l, l->rule->to, "", &x, 1, length ? IG_I64 : IG_STRING, length ? IG_I32 : IG_STRING);
 }
 
-ig_status ig_tf_lower_string_hash(ig_lower *l) {
-    ig_value *in[] = {ig_tf_in(l, 0), ig_tf_v(l, "Reshape(%lldi, [1])", (long long)ig_tf_int_attr(l, "num_buckets"))};
-    return extension(l, "StringToHashBucket", "", in, 2, IG_I64, IG_I64);
-}
-
 /* The rest of a fingerprint by the number of buckets. With rule->to "key" it is one that only the key's owner can foresee. */
 ig_status ig_tf_lower_string_fingerprint(ig_lower *l) {
     size_t n;

@@ -81,7 +81,8 @@ static ig_status graph_changes(ig_tf_functions *library, const ig_graph *g, uint
 /* ---- order, and what is needed ---- */
 
 static bool has_old_control_flow(const ig_graph *g) {
-    static const char *const ops[] = {"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit"};
+    static const char *const ops[] = {"Switch",   "RefSwitch", "Merge",   "RefMerge", "Enter",
+                                      "RefEnter", "Exit",      "RefExit", "_SwitchN"};
     for (const ig_node *n = g->first; n; n = n->next)
         for (size_t i = 0; i < IG_COUNT_OF(ops); i++)
             if (strcmp(n->op, ops[i]) == 0) return true;
