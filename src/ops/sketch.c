@@ -160,18 +160,34 @@ static ig_status known_tensor(ig_sketch *s, const ig_value *v, ig_tensor **out) 
     return IG_OK;
 }
 
-/* *all: every input is a constant, aligned, and not large. */
+static bool is_aligned(const ig_tensor *t) {
+    size_t align = ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8);
+    return t->dtype == IG_STRING || (uintptr_t)t->data % align == 0;
+}
+
+/* Files lay their bytes anywhere: from now on the constant is a copy. */
+static ig_status align_constant(ig_sketch *s, ig_value *v, ig_tensor **t) {
+    ig_model *m = v->graph->model;
+    ig_tensor *copy;
+    IG_TRY(ig_tensor_new(&copy, m->context, (*t)->dtype, (*t)->rank, (*t)->dims, s->err));
+    memcpy(copy->data, (*t)->data, ig_min_size(copy->bytes, (*t)->bytes));
+    ig_const *c = ig_const_create(m, v->constant->name, copy);
+    if (!c) return ig_oom(s->err);
+    v->constant = c;
+    return ig_const_tensor(m, c, t, s->err);
+}
+
+/* *all: every input is a constant, and not large. */
 static ig_status constant_inputs(ig_sketch *s, const ig_node *n, const ig_tensor **in, bool *all) {
     *all = false;
     for (uint32_t i = 0; i < n->n_in; i++) {
-        const ig_value *v = n->in[i];
+        ig_value *v = n->in[i];
         ig_tensor *t;
         if (!v) continue;
         if (!v->constant || v->is_input || v->constant->bad || v->constant->sparse || v->constant->bytes > s->fold)
             return IG_OK;
         IG_TRY(ig_const_tensor(n->graph->model, v->constant, &t, s->err));
-        size_t align = ig_min_size(ig_max_size(ig_dtype_bytes(t->dtype), 1), 8);
-        if (t->dtype != IG_STRING && (uintptr_t)t->data % align) return IG_OK;
+        if (!is_aligned(t)) IG_TRY(align_constant(s, v, &t));
         in[i] = t;
     }
     *all = true;

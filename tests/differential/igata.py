@@ -183,6 +183,11 @@ def dump(data, feeds):
     (Path(folder) / f"{hashlib.sha256(data).hexdigest()[:24]}.onnx").write_bytes(data)
 
 
+class SessionValue(C.Structure):
+    _fields_ = [("name", C.c_char_p), ("type", C.c_char_p), ("kind", C.c_int), ("dtype", C.c_int), ("rank", C.c_int), ("dims", C.POINTER(C.c_int64)),
+                ("has_default", C.c_bool), ("element_kind", C.c_int), ("element", C.c_int)]  # fmt: skip
+
+
 class Session:
     """A model (ModelProto, bytes or path) ready to run. With `optimize` -1 no passes run."""
 
@@ -217,6 +222,11 @@ class Session:
         for i in range(n):
             tensor_free(outputs[i])
         return results
+
+    def output_names(self):
+        output = LIB.ig_session_output
+        output.restype, output.argtypes = SessionValue, (P, C.c_size_t)
+        return [output(self.session, i).name.decode() for i in range(output_count(self.session))]
 
     def __del__(self):
         if getattr(self, "session", None):

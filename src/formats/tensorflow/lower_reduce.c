@@ -144,12 +144,15 @@ ig_status ig_tf_lower_bincount(ig_lower *l) {
     ig_tf_bind(l, "v", rows ? ig_tf_v(l, "i64(x0)") : ig_tf_v(l, "Reshape(i64(x0), [1, -1])"));
     ig_tf_bind(l, "hit", ig_tf_v(l, "Equal(Unsqueeze(v, [2]), Range(0i, i64(x1), 1i))"));
     ig_tf_bind(l, "zero", ig_tf_scalar(l, ig_tf_dtype_of(ig_tf_in(l, 2)), 0));
+    if (weighted) { /* none at all mean ones */
+        ig_tf_bind(l, "n", ig_tf_v(l, "Reshape(Size(x0), [1])"));
+        ig_tf_bind(l, "each", ig_tf_v(l, "Slice(Concat<axis=0>(Reshape(x2, [-1]), Expand(CastLike(1, x2), n)), [0], n)"));
+    }
     if (binary)
         ig_tf_bind(l, "sum", ig_tf_v(l, "CastLike(ReduceMax<keepdims=0>(hit, [1]), zero)"));
-    else if (weighted && ig_tf_dim_of(ig_tf_in(l, 2), 0) < 0) /* none at all mean ones */
-        return ig_lower_refuse(l, "it isn't known whether it has weights");
     else if (weighted)
-        ig_tf_bind(l, "sum", ig_tf_v(l, "ReduceSum<keepdims=0>(Where(hit, Unsqueeze(Reshape(x2, Shape(v)), [2]), zero), [1])"));
+        ig_tf_bind(l, "sum",
+                   ig_tf_v(l, "ReduceSum<keepdims=0>(Where(hit, Unsqueeze(Reshape(each, Shape(v)), [2]), zero), [1])"));
     else
         ig_tf_bind(l, "sum", ig_tf_v(l, "CastLike(ReduceSum<keepdims=0>(Cast<to=int64>(hit), [1]), zero)"));
     return ig_tf_text(l, rows ? "y = Identity(sum)" : "y = Squeeze(sum, [0])");

@@ -384,9 +384,11 @@ static void forget_import(ig_model *m) {
     m->opsets.n = kept;
 }
 
-/* Rules mean operators of the version that the model now imports. */
+/* Rules mean operators of the version that the model now imports. ONNX's graphs must have names. */
 static ig_status unpin(ig_graph *g, void *user) {
     IG_UNUSED(user);
+    if (!g->name || !g->name[0]) g->name = ig_model_name(g->model, g->owner ? "body" : "main");
+    if (!g->name) return IG_E_MEMORY;
     for (ig_node *n = g->first; n; n = n->next) n->pinned = false;
     return IG_OK;
 }
@@ -398,7 +400,7 @@ static ig_status end(ig_lower *l, ig_status so_far) {
     if (so_far == IG_OK && !separate_outputs(l->model->graph)) so_far = ig_oom(l->err);
     if (so_far == IG_OK) {
         forget_import(l->model);
-        ig_graph_each(l->model->graph, unpin, NULL);
+        if (ig_graph_each(l->model->graph, unpin, NULL) != IG_OK) so_far = ig_oom(l->err);
         ig_graph_remove_dead(l->model->graph);
     }
     ig_arena_free(&st->arena);

@@ -102,16 +102,37 @@ static ig_status bind_graph(const search *s) {
     return IG_OK;
 }
 
+/* A variable that the file has no value for, but another one starts as a copy of it and has one: saving copies variables. */
+static ig_status bind_copied(const search *s, const ig_node *n) {
+    ig_value *to = n->n_in > 1 ? source_of(s, n->in[0]) : NULL, *from = n->n_in > 1 ? source_of(s, n->in[1]) : NULL;
+    const ig_node *copy = to && is_op(to->producer, "VarHandleOp") ? to->producer : NULL;
+    const ig_node *read = from && is_op(from->producer, "ReadVariableOp") ? from->producer : NULL;
+    ig_node *handle = copy && read && ig_tf_n_in(read) ? handle_node(s, read->in[0]) : NULL;
+    if (!handle || ig_tf_n_in(copy) == 0 || !copy->in[0] || !copy->in[0]->constant) return IG_OK;
+    ig_const *c = IG_NEW(&s->r->model->arena, ig_const);
+    if (!c) return ig_oom(s->r->err);
+    *c = *copy->in[0]->constant;
+    c->name = handle->name;
+    return bind(s, handle, 0, c);
+}
+
+static ig_status bind_copies(const search *s) {
+    for (const ig_node *n = s->graph->first; n; n = n->next)
+        if (is_op(n, "AssignVariableOp")) IG_TRY(bind_copied(s, n));
+    return IG_OK;
+}
+
 ig_status ig_tf_bind_variables(ig_tf_reader *r, ig_tf_bundle *bundle, const ig_node *restore) {
     search s = {r, bundle, r->model->graph, NULL};
     IG_TRY(bind_graph(&s));
     const ig_attr *f = restore ? ig_attr_find(restore, "f") : NULL;
     ig_name name = f && f->kind == IG_ATTR_STRING ? ig_names_find(&r->model->names, f->s) : NULL;
     const ig_function *function = name ? ig_map_get(&r->decoded, IG_KEY(name)) : NULL;
-    if (!function) return IG_OK;
-    s.graph = function->body;
-    s.call = restore;
-    return bind_graph(&s);
+    if (function) {
+        search inside = {r, bundle, function->body, restore};
+        IG_TRY(bind_graph(&inside));
+    }
+    return bind_copies(&s);
 }
 
 ig_status ig_tf_bind_assets(ig_tf_reader *r, ig_tf_asset *const *assets, size_t n) {
