@@ -438,13 +438,24 @@ typedef struct ig_print_options {
 IG_API ig_status ig_model_print(ig_model *model, const ig_print_options *options,
                                 bool (*write)(void *user, const char *text, size_t n), void *user, ig_error *err);
 
+typedef struct ig_pair {
+    const char *key, *value;
+} ig_pair;
+
 /* A format of model files that this library knows. */
 typedef struct ig_format_info {
     const char *name, *title, *extensions; /* "onnx", "ONNX", "onnx pb" */
     bool reads, writes;
+    const char *domain; /* of its own operators ("tflite"); NULL: it has ONNX's, or holds weights only */
+    size_t n_operators; /* of its own that are lowered to ONNX's, which is how they run and are converted */
 } ig_format_info;
 IG_API size_t ig_format_count(void);
 IG_API ig_format_info ig_format_at(size_t i);
+/* An operator of format i that is lowered, in the order of names: its name, and the ONNX operator that does its work when it is
+ * one ("" otherwise). Both are NULL from n_operators on. */
+IG_API ig_pair ig_format_operator(size_t i, size_t operator_index);
+/* Name of the format that a model was read from ("tflite"); "" when it was made in memory. */
+IG_API const char *ig_model_format(const ig_model *model);
 
 /* One thing that check found. Texts live as long as the report. */
 typedef struct ig_report_item {
@@ -505,9 +516,6 @@ typedef struct ig_op_facts {
     uint64_t count;
     bool supported; /* igata can run it */
 } ig_op_facts;
-typedef struct ig_pair {
-    const char *key, *value;
-} ig_pair;
 
 /* What a model is, without its weights being read. New members are added at the end. */
 typedef struct ig_info {

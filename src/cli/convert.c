@@ -13,19 +13,16 @@ typedef struct options {
 } options;
 
 /* True when the output is of the format that the model was read from: then its operators stay as they are. */
-static bool same_format(ig_model *model, const char *path, const char *to) {
-    const ig_info *info;
+static bool same_format(const ig_model *model, const char *path, const char *to) {
+    const char *dot = strrchr(path, '.'), *format = ig_model_format(model);
     bool same = false;
-    if (ig_model_info(&info, model, NULL)) return false;
-    const char *dot = strrchr(path, '.');
-    for (size_t i = 0; i < ig_format_count() && info->format; i++) {
+    for (size_t i = 0; i < ig_format_count(); i++) {
         ig_format_info f = ig_format_at(i);
-        if (strcmp(f.name, info->format) != 0) continue;
+        if (strcmp(f.name, format) != 0) continue;
         same = to ? strcmp(to, f.name) == 0 : false;
         for (const char *e = f.extensions; !to && dot && *e; e += strcspn(e, " "), e += *e == ' ')
             same |= strcspn(e, " ") == strlen(dot + 1) && strncmp(e, dot + 1, strlen(dot + 1)) == 0;
     }
-    ig_info_free(info);
     return same;
 }
 

@@ -38,6 +38,7 @@ enum {
 typedef struct ig_format {
     const char *name, *title, *extensions; /* extensions: without dots, separated by spaces */
     uint32_t flags;
+    const char *domain; /* of its own operators, see lower.h; NULL: it has ONNX's, or none */
     /* What people leave off paths: a path that doesn't exist is tried with it. NULL: nothing. */
     const char *ending;
     /* How much the content looks like this format. Reads little of it and allocates nothing; the name is not its business. */

@@ -21,8 +21,20 @@ size_t ig_format_count(void) { return ig_formats_count; }
 ig_format_info ig_format_at(size_t i) {
     if (i >= ig_formats_count) return (ig_format_info){0};
     const ig_format *f = ig_formats[i];
-    return (ig_format_info){f->name, f->title, f->extensions, f->read != NULL, f->write != NULL};
+    const ig_lowering *own = f->domain ? ig_lowering_find(f->domain) : NULL;
+    return (ig_format_info){f->name,          f->title,  f->extensions,         f->read != NULL,
+                            f->write != NULL, f->domain, own ? own->n_rules : 0};
 }
+
+ig_pair ig_format_operator(size_t i, size_t operator_index) {
+    const ig_lowering *own = i < ig_formats_count && ig_formats[i]->domain ? ig_lowering_find(ig_formats[i]->domain) : NULL;
+    if (!own || operator_index >= own->n_rules) return (ig_pair){NULL, NULL};
+    const ig_lower_rule *rule = &own->rules[operator_index];
+    bool named = rule->to && ig_schema_newest("", rule->to);
+    return (ig_pair){rule->op, named ? rule->to : ""};
+}
+
+const char *ig_model_format(const ig_model *model) { return model->format ? model->format->name : ""; }
 
 const ig_format *ig_format_find(const char *name) {
     for (size_t i = 0; i < ig_formats_count; i++)

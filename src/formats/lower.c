@@ -18,7 +18,7 @@ const ig_lowering *const ig_lowerings[] = {
 
 const size_t ig_lowering_count = IG_COUNT_OF(ig_lowerings) - 1;
 
-static const ig_lowering *find_lowering(const char *domain) {
+const ig_lowering *ig_lowering_find(const char *domain) {
     for (size_t i = 0; i < ig_lowering_count; i++)
         if (strcmp(ig_lowerings[i]->domain, domain) == 0) return ig_lowerings[i];
     return NULL;
@@ -39,7 +39,7 @@ static const ig_lower_rule *find_rule(const ig_lowering *lowering, const char *o
 }
 
 const ig_lower_rule *ig_lower_rule_find(const char *domain, const char *op) {
-    const ig_lowering *lowering = find_lowering(domain);
+    const ig_lowering *lowering = ig_lowering_find(domain);
     return lowering ? find_rule(lowering, op) : NULL;
 }
 
@@ -187,7 +187,7 @@ static ig_status lower_range(driver *d, ig_node *first, const ig_node *end) {
     for (ig_node *n = first, *next; n && n != end; n = next) {
         next = n->next;
         const char *domain = ig_node_domain(n);
-        const ig_lowering *lowering = domain[0] ? find_lowering(domain) : NULL;
+        const ig_lowering *lowering = domain[0] ? ig_lowering_find(domain) : NULL;
         if (lowering) IG_TRY(lower_node(d, n, lowering));
     }
     return IG_OK;
@@ -227,7 +227,7 @@ static ig_status import_onnx(ig_model *m, ig_opsets *opsets, ig_error *err) {
 
 static ig_status begin_imported(driver *d) {
     for (size_t i = 0; i < d->model->opsets.n; i++) {
-        const ig_lowering *lowering = find_lowering(ig_domain_canonical(d->model->opsets.items[i].domain));
+        const ig_lowering *lowering = ig_lowering_find(ig_domain_canonical(d->model->opsets.items[i].domain));
         ig_lower *l;
         if (lowering) IG_TRY(state_of(d, lowering, &l));
     }
@@ -256,6 +256,6 @@ ig_status ig_model_lower(ig_model *m, ig_error *err) {
 
 bool ig_model_is_foreign(const ig_model *m) {
     for (size_t i = 0; i < m->opsets.n; i++)
-        if (find_lowering(m->opsets.items[i].domain)) return true;
+        if (ig_lowering_find(m->opsets.items[i].domain)) return true;
     return false;
 }

@@ -46,6 +46,8 @@ typedef struct ig_lowering {
 extern const ig_lowering *const ig_lowerings[];
 extern const size_t ig_lowering_count;
 
+/* NULL when the domain has none. */
+const ig_lowering *ig_lowering_find(const char *domain);
 const ig_lower_rule *ig_lower_rule_find(const char *domain, const char *op);
 /* The node's input (output) i; NULL when absent or beyond. */
 ig_value *ig_lower_in(const ig_lower *l, uint32_t i);

@@ -33,3 +33,15 @@ def test_answers(case, igata, tmp_path):
     assert r.code == 0, r.err
     got, want = arrays(tmp_path / "out.npz"), arrays(FILES / f"{case}.out.npz")
     assert {k: w for k, v in want.items() if (w := wrong(k, got[k], v))} == {}
+
+
+def test_formats_list_operators(igata):
+    formats = {f["name"]: f for f in igata("formats", "--json").json()["formats"]}
+    assert formats["tflite"]["reads"] and formats["tflite"]["operators"] >= 200
+    rows = {r["operator"]: r["onnx"] for r in igata("formats", "tflite", "--json").json()["operators"]}
+    assert rows["ADD"] == "Add" and rows["CONV_2D"] == "" and len(rows) == formats["tflite"]["operators"]
+
+
+def test_info(igata):
+    r = igata("info", FILES / "conv_float.tflite", "--json").json()
+    assert r["runs"] and r["unsupported_nodes"] == 0

@@ -88,6 +88,7 @@ const ig_format ig_format_keras = {
     .name = "keras",
     .title = "Keras model archive",
     .extensions = "keras",
+    .domain = "keras",
     .probe = probe,
     .read = read,
 };

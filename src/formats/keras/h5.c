@@ -59,6 +59,7 @@ const ig_format ig_format_keras_h5 = {
     .name = "keras-h5",
     .title = "Keras model or weights in HDF5",
     .extensions = "h5 hdf5 keras",
+    .domain = "keras",
     .probe = probe,
     .read = read,
 };

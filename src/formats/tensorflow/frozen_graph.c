@@ -113,6 +113,7 @@ const ig_format ig_format_frozen_graph = {
     .name = "frozen-graph",
     .title = "TensorFlow GraphDef",
     .extensions = "pb pbtxt graphdef",
+    .domain = "tensorflow",
     .probe = probe,
     .read = read,
 };

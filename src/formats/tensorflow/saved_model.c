@@ -363,6 +363,7 @@ const ig_format ig_format_savedmodel = {
     .title = "TensorFlow SavedModel",
     .extensions = "pb pbtxt",
     .flags = IG_FORMAT_FOLDER,
+    .domain = "tensorflow",
     .probe = probe,
     .read = read,
 };

@@ -23,6 +23,7 @@ const ig_format ig_format_tflite = {
     .name = "tflite",
     .title = "TensorFlow Lite",
     .extensions = "tflite lite",
+    .domain = "tflite",
     .probe = probe,
     .read = ig_tfl_read,
 };

@@ -1,26 +1,17 @@
 /* TFLite's operators to ONNX: the list of rules, and what happens before the first and after the last. */
 #include "formats/tflite/rules.h"
 
-static ig_status lower_any(ig_lower *l);
-
 static const ig_lower_rule rules[] = {
-#define IG_TFL_RULE(op, rule, to, arg) {op, lower_any, to, arg},
-#include "formats/tflite/rules.def"
-#undef IG_TFL_RULE
-};
-
-static const ig_lower_fn functions[] = {
-#define IG_TFL_RULE(op, rule, to, arg) ig_tfl_lower_##rule,
+#define IG_TFL_RULE(op, rule, to, arg) {op, ig_tfl_lower_##rule, to, arg},
 #include "formats/tflite/rules.def"
 #undef IG_TFL_RULE
 };
 
 /* Complex numbers are seen to before a rule gets them that knows nothing of them. */
-static ig_status lower_any(ig_lower *l) {
-    ig_lower_fn f = functions[l->rule - rules];
+static ig_status around(ig_lower *l) {
     bool pairs = false;
     for (uint32_t i = 0; i < l->node->n_in; i++) pairs |= ig_tfl_is_pair(l, l->node->in[i]);
-    return pairs && f != ig_tfl_lower_complex_part ? ig_tfl_lower_pair(l) : f(l);
+    return pairs && l->rule->lower != ig_tfl_lower_complex_part ? ig_tfl_lower_pair(l) : l->rule->lower(l);
 }
 
 /* Subgraphs are templates: rules copy them to where they are called. They leave the list of functions, so that nobody lowers
@@ -110,4 +101,4 @@ static ig_status end(ig_lower *l, ig_status so_far) {
     return so_far;
 }
 
-const ig_lowering ig_lowering_tflite = {IG_TFL_DOMAIN, rules, IG_COUNT_OF(rules), begin, end, NULL};
+const ig_lowering ig_lowering_tflite = {IG_TFL_DOMAIN, rules, IG_COUNT_OF(rules), begin, end, around};
