@@ -182,7 +182,7 @@ static ig_status run(ig_call *c) {
     if (output(c, 3)) {
         IG_TRY(ig_real_out(c, 3, a.type, &scores));
         a.scores = scores;
-        a.scores_stage = (int)ig_clamp_i64(ig_attr_int(c->node, "qk_matmul_output_mode"), 0, 3);
+        a.scores_stage = (unsigned)ig_clamp_i64(ig_attr_int(c->node, "qk_matmul_output_mode"), 0, 3);
     }
     if (tq->dtype == IG_BF16 && a.type == IG_F32) IG_TRY(scale_brain(c, &a, tq->count, k.batch * k.heads * k.rows * k.size));
     IG_TRY(ig_attention_run(c, &a));

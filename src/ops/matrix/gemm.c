@@ -192,7 +192,7 @@ static ig_status run_gelu(ig_call *c) {
                     .b_data = c->in[1]->data,
                     .state = c->state,
                     .out = c->out[0]->data,
-                    .activation = {IG_ACT_FAST_GELU, 0, 0},
+                    .activation = {.kind = IG_ACT_FAST_GELU},
                     .tail = ig_gemm_of(0, 0, 0)};
     IG_TRY(ig_real_in(c, bias, IG_F32, &cols));
     p.tail.bias_cols = cols;
