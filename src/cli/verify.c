@@ -99,10 +99,12 @@ static bool same_type(const ig_tensor *a, const ig_tensor *b) {
  * last place of the largest, also where the exact one is 0 and a recorded result holds the rounding of whoever made it. */
 static double float_noise(const ig_tensor *t) {
     if (ig_tensor_kind(t) != IG_KIND_TENSOR || ig_tensor_dtype(t) != IG_F32) return 0;
-    const float *x = ig_tensor_data(t);
-    float largest = 0;
-    for (size_t i = 0; i < ig_tensor_count(t); i++)
-        if (isfinite(x[i]) && fabsf(x[i]) > largest) largest = fabsf(x[i]);
+    const char *data = ig_tensor_data(t); /* of a file, wherever it lies there */
+    float largest = 0, x;
+    for (size_t i = 0; i < ig_tensor_count(t); i++) {
+        memcpy(&x, data + i * sizeof x, sizeof x);
+        if (isfinite(x) && fabsf(x) > largest) largest = fabsf(x);
+    }
     return (double)largest * 0x1p-23;
 }
 

@@ -2,6 +2,7 @@
  * model of ONNX is a valid one. */
 #include "formats/format.h"
 #include "formats/lower.h"
+#include "ops/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -38,6 +38,7 @@ static void small_floats_know_their_limits(void **state) {
     assert_int_equal(ig_small_float_encode(IG_F4E2M1, 3.5f, true), 6);
 }
 
+#ifdef __FLT16_MAX__ /* clang has half floats on x86 from version 15 on */
 static void halves_agree_with_the_compiler(void **state) {
     IG_UNUSED(state);
     for (unsigned code = 0; code < 0x10000; code++) {
@@ -62,6 +63,12 @@ static void halves_agree_with_the_compiler(void **state) {
         }
     }
 }
+#else
+static void halves_agree_with_the_compiler(void **state) {
+    IG_UNUSED(state);
+    skip();
+}
+#endif
 
 static void sub_byte_elements_pack_from_the_low_bits(void **state) {
     IG_UNUSED(state);

@@ -46,10 +46,6 @@ static ig_status decode(ig_model *model, ig_const *c, ig_error *err) {
             return status;
         }
     }
-    if (!IG_PUSH(&model->arena, &model->tensors, t)) {
-        ig_tensor_free(t);
-        return ig_oom(err);
-    }
     c->tensor = t;
     return IG_OK;
 }

@@ -71,7 +71,6 @@ static ig_status decode(ig_model *model, ig_const *c, ig_error *err) {
         else
             unpack_numbers(t, &o);
     }
-    if (status == IG_OK && !IG_PUSH(&model->arena, &model->tensors, t)) status = ig_oom(err);
     if (status != IG_OK) {
         ig_tensor_free(t);
         return status;

@@ -10,8 +10,8 @@ bool ig_blocked_is_depthwise(size_t groups, size_t channels, size_t filters) {
 }
 
 bool ig_blocked_fits(size_t groups, size_t channels, size_t filters) {
-    return groups == 1 || ig_blocked_is_depthwise(groups, channels, filters) ||
-           (channels % IG_BLOCK == 0 && filters % IG_BLOCK == 0);
+    if (ig_blocked_is_depthwise(groups, channels, filters)) return groups % IG_BLOCK == 0; /* every channel is a group */
+    return groups == 1 || (channels % IG_BLOCK == 0 && filters % IG_BLOCK == 0);
 }
 
 static size_t unit_of(const ig_blocked_conv *c, size_t channels) { return c->bytes ? (channels + 3) / 4 : channels; }
