@@ -100,7 +100,7 @@ static ig_status describe(ig_session *s, const ig_value_info *infos, size_t n, i
         size_t len = ig_type_text(type, text, sizeof text);
         bool ok = true;
         int64_t *dims = IG_NEW_ARRAY(&s->arena, int64_t, IG_MAX_RANK);
-        v->name = ig_arena_str(&s->arena, ig_name_str(infos[i].name ? infos[i].name : ""), &ok).s;
+        v->name = ig_arena_str(&s->arena, infos[i].name ? ig_name_str(infos[i].name) : IG_STR(""), &ok).s;
         v->type = ig_arena_str(&s->arena, (ig_str){text, len}, &ok).s;
         if (!ok || !dims) return ig_oom(err);
         if (!v->name) v->name = "";

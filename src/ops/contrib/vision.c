@@ -200,7 +200,11 @@ static ig_status run_masked(ig_call *c) {
         k.full.before[i] = s < 0 ? 0 : p.before[s];
         plane *= (size_t)k.in[i];
     }
-    if (plane == 0 || mask->count == 0 || mask->count % plane) return ig_call_fail(c, "the mask doesn't fit the input");
+    if (mask->kind != IG_KIND_TENSOR || plane == 0 || mask->count == 0 || mask->count % plane)
+        return ig_call_fail(c, "the mask doesn't fit the input");
+    size_t results = (size_t)(k.out[0] * k.out[1] * k.out[2]);
+    if (x->dtype != IG_F32 || mask->dtype != IG_I32 || y->dtype != IG_F32 || y->count != x->count / plane * results)
+        return ig_call_fail(c, "the input should be float and its mask int32");
     k.mask_planes = mask->count / plane;
     ig_parallel(c->threads, x->count / plane, 1 + 4096 / plane, pool_planes, &k);
     return IG_OK;
