@@ -122,7 +122,8 @@ static bool read_pool(const ig_node *node, int rank, pool *p) {
         p->stride[i] = n_stride ? stride[i] : 1;
         p->before[i] = n_pads ? pads[i] : 0;
         p->after[i] = n_pads ? pads[p->n + i] : 0;
-        ok &= p->kernel[i] > 0 && p->stride[i] > 0 && p->before[i] >= 0 && p->after[i] >= 0;
+        const int64_t sizes[] = {p->kernel[i], p->stride[i], p->before[i], p->after[i]};
+        for (int k = 0; k < 4; k++) ok &= sizes[k] >= (k < 2) && sizes[k] < INT32_MAX;
     }
     return ok;
 }

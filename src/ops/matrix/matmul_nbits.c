@@ -174,6 +174,7 @@ static const char *bnb_of(const ig_node *node, const ig_tensor *numbers, const i
             block = ig_attr_int(node, "block_size");
     if (k < 0 || n < 0 || block < 16 || block > INT32_MAX || (block & (block - 1)))
         return "block_size must be a power of two, 16 or more";
+    if (ig_dtype_bits(numbers->dtype) != 8) return "B must hold bytes";
     if (type != 0 && type != 1) return "quant_type must be 0 (FP4) or 1 (NF4)";
     *m = (ig_few_bits){.n = (size_t)n, .k = (size_t)k, .block = (size_t)block, .bits = 4, .table = bnb_table[type]};
     m->numbers = numbers, m->scales = scales;
